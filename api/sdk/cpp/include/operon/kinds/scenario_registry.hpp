@@ -1,0 +1,65 @@
+/// operon/kinds/scenario_registry.hpp: requests and answers of `operon.scenario-registry/1`, for host and plugins alike.
+/// The JSON form is api/schemas/operon.scenario-registry.v1.json.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operon/fields/field.hpp"
+
+namespace operon::kinds::scenario_registry {
+
+inline constexpr const char* id = "operon.scenario-registry/1";
+
+namespace verb {
+inline constexpr const char* list = "list";        ///< ListRequest -> items Summary
+inline constexpr const char* detail = "detail";    ///< ScenarioRequest -> Scenario; NOT_FOUND
+inline constexpr const char* globals = "globals";  ///< ScenarioRequest -> Scenario (the base image's part); NOT_FOUND
+}  // namespace verb
+
+/// A registry named in the request itself; only for instances whose manifest declares the attribute `adhoc`.
+struct AdhocRegistry {
+  std::string registry_url, repository, username, password, token;
+  bool skip_tls = false, insecure = false;
+};
+
+struct ListRequest {
+  std::optional<AdhocRegistry> registry;
+};
+
+struct Summary {
+  std::string name;
+  std::string reference;  ///< what `scenarioImage` is for it: "dir://NAME" or an image reference
+  std::optional<std::string> digest;
+  std::optional<int64_t> size;               ///< bytes
+  std::optional<std::string> last_modified;  ///< RFC 3339
+};
+
+/// By name or, when `name` is empty, by the reference that a run names.
+struct ScenarioRequest {
+  std::string name;
+  std::string reference;
+  std::optional<AdhocRegistry> registry;
+};
+
+struct Scenario {
+  Summary summary;
+  std::string title, description;
+  std::vector<fields::Field> fields;
+  std::string run;  ///< JSON text, opaque to the host, handed to the runner; empty when there is none
+};
+
+void to_json(nlohmann::json&, const ListRequest&);
+void from_json(const nlohmann::json&, ListRequest&);
+void to_json(nlohmann::json&, const Summary&);
+void from_json(const nlohmann::json&, Summary&);
+void to_json(nlohmann::json&, const ScenarioRequest&);
+void from_json(const nlohmann::json&, ScenarioRequest&);
+void to_json(nlohmann::json&, const Scenario&);
+void from_json(const nlohmann::json&, Scenario&);
+
+}  // namespace operon::kinds::scenario_registry
+

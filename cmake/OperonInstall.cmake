@@ -1,0 +1,1 @@
+# Filled with the package: programs, plugins, headers, find_package(operon).

@@ -1,0 +1,17 @@
+/// core/base/json.hpp: JSON from outside, under limits. The only way into core for bytes that somebody else wrote.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+namespace operon::base {
+
+struct JsonLimits {
+  size_t bytes_max = 4u << 20;
+  size_t depth_max = 64;
+};
+
+/// Parses strictly: valid UTF-8, no trailing garbage, no duplicate key, depth and size bounded. Throws Error(invalid_argument) saying what and at which byte.
+nlohmann::json parse_json(std::string_view, const JsonLimits& = {});
+
+}  // namespace operon::base

@@ -1,0 +1,70 @@
+/// core/jobs/log_hub.hpp: one read of a run's log however many follow it.
+///
+/// The upstream bytes go to a spool file (whole log) and a ring in memory (the newest bytes). Followers pull: whoever does not is dropped with a
+/// marker and slows nobody. A finished log is archived, compressed.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "operon/kinds/job_runner.hpp"
+
+namespace operon::plugin {
+class Instances;
+}
+
+namespace operon::jobs {
+
+struct LogLimits {
+  size_t ring_bytes_max = 256u << 10;              ///< per followed run
+  uint64_t log_bytes_max = 4ull << 30;             ///< per run, spooled; more is marked as cut
+  int64_t follower_stall_ms = 30000;               ///< a follower that took nothing for so long while there was something is dropped
+  unsigned followers_max = 10000;                  ///< over all runs
+  uint64_t archive_bytes_max = 10ull << 30;        ///< all archives together; oldest go first
+};
+
+struct LogOptions {
+  bool follow = false;
+  std::optional<uint64_t> tail_lines;
+  bool timestamps = false;
+};
+
+/// One reader of one log. Not thread-safe: one thread at a time.
+class LogReader {
+ public:
+  enum class Got { data, wait, end, dropped };
+  virtual ~LogReader() = default;
+  /// Appends up to `max` bytes. `wait`: nothing now, the waker will be called. Never blocks on the upstream.
+  virtual Got read(std::string& into, size_t max) = 0;
+};
+
+/// Thread-safe.
+class LogHub {
+ public:
+  LogHub(std::filesystem::path dir, plugin::Instances&, LogLimits);
+  ~LogHub();
+
+  /// The run started (or was recovered): the hub reads its log from the offset that it has stored.
+  void begin(const std::string& job_id, const std::string& runner, const std::optional<kinds::job_runner::Handle>&);
+  /// The run ended: the hub reads what is left (bounded), then archives. `done` is called when the runner's copy is not needed any more.
+  void end(const std::string& job_id, std::function<void()> done);
+  /// The record is past retention.
+  void forget(const std::string& job_id);
+  /// `waker` is called (any thread, must not block) when a reader that answered `wait` should try again.
+  std::unique_ptr<LogReader> open(const std::string& job_id, const LogOptions&, std::function<void()> waker);
+  /// The last bytes of the log, at most `bytes_max`.
+  std::string tail(const std::string& job_id, size_t bytes_max) const;
+  /// Ends all upstream reads; spools stay and are taken up again by begin().
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace operon::jobs
