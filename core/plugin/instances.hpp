@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/plugin/instance.hpp"
-#include "core/plugin/service.hpp"
+#include "core/base/service.hpp"
 
 namespace operon::plugin {
 
@@ -52,7 +52,7 @@ class Instances {
   ~Instances();  ///< stops
 
   /// Before load. The service lives as long as this object.
-  void add_service(std::shared_ptr<Service>);
+  void add_service(std::shared_ptr<base::Service>);
   /// What a plugin's notify(kind, key) leads to: called on the plugin's thread, must not block. Before load.
   void on_notify(std::function<void(const std::string& instance, std::string_view kind, std::string_view key)>);
 

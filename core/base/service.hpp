@@ -1,4 +1,4 @@
-/// core/plugin/service.hpp: a host service, asked by plugins through `invoke`. Each lives beside its means (kv in core/jobs, http in core/net) and
+/// core/base/service.hpp: a host service, asked by plugins through `invoke`. Each lives beside its means (clock in core/base, http in core/net, metrics in core/metrics, executor in core/plugin, kv in core/jobs) and
 /// is registered by core/app.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 #include "operon/error.hpp"
 
-namespace operon::plugin {
+namespace operon::base {
 
 /// One question of a plugin. Thread-safe; keep the shared_ptr until `done` was called.
 class ServiceCall {
@@ -38,4 +38,4 @@ class Service {
   virtual void invoke(std::shared_ptr<ServiceCall>) = 0;
 };
 
-}  // namespace operon::plugin
+}  // namespace operon::base
