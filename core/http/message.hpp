@@ -56,6 +56,7 @@ class StreamSource {
 
 struct Response {
   int status = 200;
+  int interim_status = 0;  ///< 100 or 102: sent first, to HTTP/1.1 clients only; 0 = none
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
