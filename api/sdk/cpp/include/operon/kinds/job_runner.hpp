@@ -120,26 +120,26 @@ struct LogsAnswer {
   uint64_t end_offset = 0;
 };
 
-const char* to_string(Phase);            ///< "Pending" ...
-Phase phase_from_string(const std::string&);  ///< throws Error(invalid_argument)
+// Defined in job_runner_json.hpp, as are the conversions below: include it where they are used.
+inline const char* to_string(Phase);                 ///< "Pending" ...
+inline Phase phase_from_string(const std::string&);  ///< throws Error(invalid_argument)
 inline bool terminal(Phase p) { return p == Phase::succeeded || p == Phase::failed || p == Phase::stopped; }
 
-void to_json(nlohmann::json&, const Handle&);
-void from_json(const nlohmann::json&, Handle&);
-void to_json(nlohmann::json&, const StartRequest&);
-void from_json(const nlohmann::json&, StartRequest&);
-void to_json(nlohmann::json&, const RunState&);
-void from_json(const nlohmann::json&, RunState&);
-void to_json(nlohmann::json&, const RunRequest&);
-void from_json(const nlohmann::json&, RunRequest&);
-void to_json(nlohmann::json&, const StopRequest&);
-void from_json(const nlohmann::json&, StopRequest&);
-void to_json(nlohmann::json&, const LogsRequest&);
-void from_json(const nlohmann::json&, LogsRequest&);
-void to_json(nlohmann::json&, const LogEvent&);
-void from_json(const nlohmann::json&, LogEvent&);
-void to_json(nlohmann::json&, const LogsAnswer&);
-void from_json(const nlohmann::json&, LogsAnswer&);
+inline void to_json(nlohmann::json&, const Handle&);
+inline void from_json(const nlohmann::json&, Handle&);
+inline void to_json(nlohmann::json&, const StartRequest&);
+inline void from_json(const nlohmann::json&, StartRequest&);
+inline void to_json(nlohmann::json&, const RunState&);
+inline void from_json(const nlohmann::json&, RunState&);
+inline void to_json(nlohmann::json&, const RunRequest&);
+inline void from_json(const nlohmann::json&, RunRequest&);
+inline void to_json(nlohmann::json&, const StopRequest&);
+inline void from_json(const nlohmann::json&, StopRequest&);
+inline void to_json(nlohmann::json&, const LogsRequest&);
+inline void from_json(const nlohmann::json&, LogsRequest&);
+inline void to_json(nlohmann::json&, const LogEvent&);
+inline void from_json(const nlohmann::json&, LogEvent&);
+inline void to_json(nlohmann::json&, const LogsAnswer&);
+inline void from_json(const nlohmann::json&, LogsAnswer&);
 
 }  // namespace operon::kinds::job_runner
-

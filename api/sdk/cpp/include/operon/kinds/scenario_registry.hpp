@@ -52,14 +52,14 @@ struct Scenario {
   std::string run;  ///< JSON text, opaque to the host, handed to the runner; empty when there is none
 };
 
-void to_json(nlohmann::json&, const ListRequest&);
-void from_json(const nlohmann::json&, ListRequest&);
-void to_json(nlohmann::json&, const Summary&);
-void from_json(const nlohmann::json&, Summary&);
-void to_json(nlohmann::json&, const ScenarioRequest&);
-void from_json(const nlohmann::json&, ScenarioRequest&);
-void to_json(nlohmann::json&, const Scenario&);
-void from_json(const nlohmann::json&, Scenario&);
+// Defined in scenario_registry_json.hpp: include it where they are used.
+inline void to_json(nlohmann::json&, const ListRequest&);
+inline void from_json(const nlohmann::json&, ListRequest&);
+inline void to_json(nlohmann::json&, const Summary&);
+inline void from_json(const nlohmann::json&, Summary&);
+inline void to_json(nlohmann::json&, const ScenarioRequest&);
+inline void from_json(const nlohmann::json&, ScenarioRequest&);
+inline void to_json(nlohmann::json&, const Scenario&);
+inline void from_json(const nlohmann::json&, Scenario&);
 
 }  // namespace operon::kinds::scenario_registry
-

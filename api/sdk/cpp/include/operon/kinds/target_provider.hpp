@@ -38,16 +38,16 @@ struct ProbeAnswer {
   std::string message;
 };
 
-void to_json(nlohmann::json&, const ListRequest&);
-void from_json(const nlohmann::json&, ListRequest&);
-void to_json(nlohmann::json&, const Cluster&);
-void from_json(const nlohmann::json&, Cluster&);
-void to_json(nlohmann::json&, const ClusterRequest&);
-void from_json(const nlohmann::json&, ClusterRequest&);
-void to_json(nlohmann::json&, const ClusterAccess&);
-void from_json(const nlohmann::json&, ClusterAccess&);
-void to_json(nlohmann::json&, const ProbeAnswer&);
-void from_json(const nlohmann::json&, ProbeAnswer&);
+// Defined in target_provider_json.hpp: include it where they are used.
+inline void to_json(nlohmann::json&, const ListRequest&);
+inline void from_json(const nlohmann::json&, ListRequest&);
+inline void to_json(nlohmann::json&, const Cluster&);
+inline void from_json(const nlohmann::json&, Cluster&);
+inline void to_json(nlohmann::json&, const ClusterRequest&);
+inline void from_json(const nlohmann::json&, ClusterRequest&);
+inline void to_json(nlohmann::json&, const ClusterAccess&);
+inline void from_json(const nlohmann::json&, ClusterAccess&);
+inline void to_json(nlohmann::json&, const ProbeAnswer&);
+inline void from_json(const nlohmann::json&, ProbeAnswer&);
 
 }  // namespace operon::kinds::target_provider
-
