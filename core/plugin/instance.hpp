@@ -26,6 +26,8 @@ class Instance {
   virtual bool offers(std::string_view interface_id) const noexcept = 0;
   /// The verb, or a null VerbRef.
   virtual VerbRef find(std::string_view interface_id, std::string_view verb) const noexcept = 0;
+  /// Names of all verbs that it offers of the interface, in its own order.
+  virtual std::vector<std::string> verbs(std::string_view /*interface_id*/) const { return {}; }
 
   /// Asks and waits; returns the answer's JSON. Chunks (if any) go to `on_chunk` when given, else are refused. Verbs flagged NO_BLOCK run on this
   /// thread, others on the instance's executor. Throws Error: the plugin's own, or DEADLINE_EXCEEDED (the waiter leaves, the call is counted as

@@ -1,0 +1,163 @@
+#include "core/app/operonctl/client.hpp"
+
+#include <curl/curl.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/json.hpp"
+#include "core/base/text.hpp"
+#include "operon/error.hpp"
+
+namespace operon::ctl {
+namespace {
+
+constexpr size_t answer_bytes_max = 256u << 20;
+constexpr long connect_ms_max = 5000;
+constexpr long answer_ms_max = 120000;
+
+Code code_of_status(long status) {
+  switch (status) {
+    case 400: return Code::invalid_argument;
+    case 401: return Code::unauthenticated;
+    case 403: return Code::permission_denied;
+    case 404: return Code::not_found;
+    case 409: return Code::aborted;
+    case 422: return Code::failed_precondition;
+    case 429: return Code::resource_exhausted;
+    case 501: return Code::unimplemented;
+    case 502:
+    case 503: return Code::unavailable;
+    case 504: return Code::deadline_exceeded;
+    default: return Code::unknown;
+  }
+}
+
+/// The server's words, or as much of an unexpected body as helps.
+Error refusal(long status, const std::string& body) {
+  std::string text;
+  try {
+    text = base::parse_json(body).value("message", "");
+  } catch (const std::exception&) {
+    text.clear();
+  }
+  if (text.empty()) text = "the server answered " + std::to_string(status) + ": " + base::printable(body);
+  if (status == 401) text += " (give a token with --token-file or OPERON_TOKEN)";
+  return Error{code_of_status(status), text};
+}
+
+struct Sink {
+  std::string* body = nullptr;
+  const std::function<bool(std::string_view)>* take = nullptr;
+  CURL* easy = nullptr;
+  bool left = false;
+};
+
+size_t on_bytes(char* data, size_t size, size_t count, void* user) {
+  auto& sink = *static_cast<Sink*>(user);
+  size_t bytes = size * count;
+  long status = 0;
+  curl_easy_getinfo(sink.easy, CURLINFO_RESPONSE_CODE, &status);
+  if (sink.take && status >= 200 && status < 300) {
+    if ((*sink.take)(std::string_view(data, bytes))) return bytes;
+    sink.left = true;
+    return 0;
+  }
+  if (sink.body->size() + bytes > answer_bytes_max) return 0;
+  sink.body->append(data, bytes);
+  return bytes;
+}
+
+struct HeaderList {
+  curl_slist* list = nullptr;
+  void add(const std::string& line) { list = curl_slist_append(list, line.c_str()); }
+  ~HeaderList() { curl_slist_free_all(list); }
+};
+
+}  // namespace
+
+struct Client::Impl {
+  Settings settings;
+  CURL* easy = curl_easy_init();
+
+  long perform(std::string_view method, const std::string& path, const std::string& body, const Headers& headers, Sink& sink, bool endless) {
+    curl_easy_reset(easy);
+    const std::string url = settings.server + path;
+    HeaderList list;
+    list.add("Content-Type: application/json");
+    list.add("Expect:");
+    if (!settings.token.empty()) list.add("Authorization: Bearer " + settings.token);
+    for (const auto& [name, value] : headers) list.add(name + ": " + value);
+    curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list.list);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms_max);
+    if (!endless) curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, answer_ms_max);
+    if (!settings.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, settings.ca_file.c_str());
+    if (method == "POST" || method == "PUT") {
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    }
+    sink.easy = easy;
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);
+    const CURLcode result = curl_easy_perform(easy);
+    if (result != CURLE_OK && !sink.left) {
+      throw Error{Code::unavailable, "no answer from " + settings.server + ": " + curl_easy_strerror(result) +
+                                         " (is operond running? --server or OPERON_SERVER names another address)"};
+    }
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+  }
+};
+
+Client::Client(const Settings& settings) : impl_(new Impl{settings}) {}
+Client::~Client() {
+  curl_easy_cleanup(impl_->easy);
+  delete impl_;
+}
+
+const std::string& Client::server() const { return impl_->settings.server; }
+
+Answer Client::request(std::string_view method, const std::string& path, const std::string& body, const Headers& headers) {
+  Answer answer;
+  Sink sink;
+  sink.body = &answer.body;
+  answer.status = impl_->perform(method, path, body, headers, sink, false);
+  return answer;
+}
+
+nlohmann::json Client::json(std::string_view method, const std::string& path, const nlohmann::json* body, const Headers& headers) {
+  const Answer answer = request(method, path, body ? body->dump() : std::string{}, headers);
+  if (answer.status < 200 || answer.status >= 300) throw refusal(answer.status, answer.body);
+  if (answer.body.empty()) return nullptr;
+  return base::parse_json(answer.body, {.bytes_max = answer_bytes_max, .depth_max = 64});
+}
+
+void Client::stream(const std::string& path, const std::function<bool(std::string_view)>& take, const Headers& headers) {
+  std::string body;
+  Sink sink;
+  sink.body = &body;
+  sink.take = &take;
+  const long status = impl_->perform("GET", path, {}, headers, sink, true);
+  if (status < 200 || status >= 300) throw refusal(status, body);
+}
+
+std::string escape(std::string_view text) {
+  static constexpr char hex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const unsigned char c : text) {
+    if (std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~') {
+      out += static_cast<char>(c);
+    } else {
+      out += '%';
+      out += hex[c >> 4];
+      out += hex[c & 15];
+    }
+  }
+  return out;
+}
+
+}  // namespace operon::ctl

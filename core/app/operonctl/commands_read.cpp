@@ -1,0 +1,155 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "core/app/operonctl/client.hpp"
+#include "core/app/operonctl/commands.hpp"
+#include "core/app/operonctl/output.hpp"
+#include "core/app/operonctl/target_request.hpp"
+#include "core/base/clock.hpp"
+#include "operon/version.hpp"
+
+namespace operon::ctl {
+namespace {
+
+using nlohmann::json;
+
+const std::vector<Column> cluster_columns = {{"PROVIDER", "provider"}, {"CLUSTER", "cluster-name"}, {"API URL", "cluster-api-url"}};
+
+}  // namespace
+
+int targets(const Settings& s) {
+  Client client(s);
+  const std::string id = request_targets(client);
+  const json rows = cluster_rows(client, id);
+  if (s.output == Output::name) {
+    std::puts(id.c_str());
+    return exit_ok;
+  }
+  print_rows(s, cluster_columns, rows, "cluster-name", json{{"id", id}, {"clusters", rows}});
+  if (s.output == Output::table || s.output == Output::wide) std::fprintf(stderr, "target request %s\n", id.c_str());
+  return exit_ok;
+}
+
+int clusters(const Settings& s, const std::string& target_id) {
+  Client client(s);
+  const json rows = cluster_rows(client, target_id.empty() ? request_targets(client) : target_id);
+  print_rows(s, cluster_columns, rows, "cluster-name", rows);
+  return exit_ok;
+}
+
+int scenarios(const Settings& s, const std::string& registry) {
+  Client client(s);
+  const json answer = client.json("GET", "/operon/v1/scenarios" + (registry.empty() ? "" : "?registry=" + escape(registry)));
+  print_rows(s,
+             {{"NAME", "name"},
+              {"TITLE", "title"},
+              {"REGISTRY", "registry"},
+              {"MODIFIED", "lastModified"},
+              {"REFERENCE", "reference", true},
+              {"SIZE", "size", true},
+              {"DIGEST", "digest", true}},
+             answer.at("scenarios"), "name", answer);
+  return exit_ok;
+}
+
+int scenario(const Settings& s, const std::string& name, const std::string& registry) {
+  Client client(s);
+  const json answer = client.json("GET", "/operon/v1/scenarios/" + escape(name) + (registry.empty() ? "" : "?registry=" + escape(registry)));
+  print_object(s,
+               {{"Name", "name"},
+                {"Title", "title"},
+                {"Description", "description"},
+                {"Registry", "registry"},
+                {"Reference", "reference"},
+                {"Digest", "digest"},
+                {"Modified", "lastModified"}},
+               answer, "name");
+  if (s.output != Output::table && s.output != Output::wide) return exit_ok;
+  json rows = json::array();
+  for (const json& field : answer.at("fields")) {
+    if (field.value("type", "") == "group") continue;
+    json row = field;
+    row["required"] = field.value("required", false) ? "yes" : "no";
+    if (field.value("secret", false)) row["default"] = field.contains("default") ? "(hidden)" : "";
+    row["rule"] = field.contains("validator") ? field["validator"] : field.contains("allowed_values") ? field["allowed_values"] : json();
+    rows.push_back(std::move(row));
+  }
+  if (rows.empty()) return exit_ok;
+  std::puts("");
+  print_rows(s,
+             {{"VARIABLE", "variable"},
+              {"TYPE", "type"},
+              {"REQUIRED", "required"},
+              {"DEFAULT", "default"},
+              {"DESCRIPTION", "short_description"},
+              {"RULE", "rule", true},
+              {"MOUNT PATH", "mount_path", true}},
+             rows, "variable", rows);
+  return exit_ok;
+}
+
+int plugin_list(const Settings& s) {
+  Client client(s);
+  const json answer = client.json("GET", "/operon/v1/plugins");
+  print_rows(s,
+             {{"INSTANCE", "name"},
+              {"PLUGIN", "plugin"},
+              {"VERSION", "version"},
+              {"STATE", "state"},
+              {"INTERFACES", "interfaces"},
+              {"REASON", "reason"},
+              {"CALLS", "calls", true},
+              {"FAULTS", "faults", true},
+              {"LIBRARY", "library", true}},
+             answer.at("plugins"), "name", answer);
+  return exit_ok;
+}
+
+int version(const Settings& s) {
+  json answer = {{"client", operon::version}};
+  try {
+    Client client(s);
+    answer["server"] = client.json("GET", "/operon/v1/version").value("version", "");
+  } catch (const Error& e) {
+    if (e.code() != Code::unavailable) throw;
+    if (s.output == Output::table || s.output == Output::wide) std::fprintf(stderr, "operonctl: %s\n", e.what());
+  }
+  print_object(s, {{"operonctl", "client"}, {"operond", "server"}}, answer, "client");
+  return exit_ok;
+}
+
+int status(const Settings& s) {
+  Client client(s);
+  json answer = {{"server", client.server()}};
+  answer["health"] = client.json("GET", "/health").value("status", "");
+  answer["version"] = client.json("GET", "/operon/v1/version").value("version", "");
+  const json frozen = client.json("GET", "/operon/v1/freeze");
+  answer["frozen"] = frozen.value("frozen", false) ? "yes: " + frozen.value("reason", "") : "no";
+  for (const char* phase : {"Pending", "Running"}) {
+    size_t count = 0;
+    std::string more;
+    do {
+      const json page = client.json("GET", std::string("/scenarios/run?limit=500&status=") + phase + (more.empty() ? "" : "&continue=" + escape(more)));
+      count += page.at("jobs").size();
+      more = page.value("continue", "");
+    } while (!more.empty());
+    answer[phase] = count;
+  }
+  json refused = json::array();
+  for (const json& plugin : client.json("GET", "/operon/v1/plugins").at("plugins")) {
+    if (plugin.value("state", "") != "ready") refused.push_back(plugin.value("name", "") + ": " + plugin.value("reason", ""));
+  }
+  if (!refused.empty()) answer["plugins not ready"] = refused;
+  print_object(s,
+               {{"Server", "server"},
+                {"Health", "health"},
+                {"Version", "version"},
+                {"Frozen", "frozen"},
+                {"Runs pending", "Pending"},
+                {"Runs running", "Running"},
+                {"Plugins not ready", "plugins not ready"}},
+               answer, "server");
+  return exit_ok;
+}
+
+}  // namespace operon::ctl

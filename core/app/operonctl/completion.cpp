@@ -1,0 +1,96 @@
+#include "core/app/operonctl/completion.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "operon/error.hpp"
+
+namespace operon::ctl {
+namespace {
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
+  return out;
+}
+
+std::vector<std::string> commands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+  return names;
+}
+
+std::vector<std::string> options_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+const std::vector<const CLI::App*> all_of(const CLI::App& app) {
+  const auto found = app.get_subcommands([](const CLI::App*) { return true; });
+  return {found.begin(), found.end()};
+}
+
+/// One case arm a command: what may come after it.
+std::string bash(const CLI::App& app) {
+  std::string arms;
+  for (const CLI::App* sub : all_of(app)) {
+    std::vector<std::string> words = commands_of(*sub);
+    for (const auto& option : options_of(*sub)) words.push_back(option);
+    arms += "    " + sub->get_name() + ") words=\"" + join(words) + "\" ;;\n";
+  }
+  return "# bash completion for operonctl: source <(operonctl completion bash)\n"
+         "_operonctl() {\n"
+         "  local words=\"" +
+         join(commands_of(app)) + " " + join(options_of(app)) +
+         "\" command=${COMP_WORDS[1]}\n"
+         "  [[ $COMP_CWORD -gt 1 ]] && case $command in\n" +
+         arms +
+         "  esac\n"
+         "  if [[ $COMP_CWORD -eq 2 && ( $command == scenario || $command == run ) && ${COMP_WORDS[2]} != -* ]]; then\n"
+         "    words+=\" $(operonctl scenarios -o name 2>/dev/null)\"\n"
+         "  elif [[ $COMP_CWORD -eq 2 && ( $command == job || $command == logs || $command == stop ) && ${COMP_WORDS[2]} != -* ]]; then\n"
+         "    words+=\" $(operonctl jobs --limit 50 -o name 2>/dev/null)\"\n"
+         "  fi\n"
+         "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+         "}\n"
+         "complete -F _operonctl operonctl\n";
+}
+
+std::string zsh(const CLI::App& app) {
+  return "#compdef operonctl\n# zsh completion for operonctl: source <(operonctl completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n" + bash(app);
+}
+
+std::string fish_quote(std::string text) {
+  size_t at = 0;
+  while ((at = text.find('\'', at)) != std::string::npos) {
+    text.insert(at, "\\");
+    at += 2;
+  }
+  return "'" + text + "'";
+}
+
+std::string fish(const CLI::App& app) {
+  std::string out = "# fish completion for operonctl: operonctl completion fish | source\ncomplete -c operonctl -f\n";
+  for (const CLI::App* sub : all_of(app)) {
+    const std::string name = sub->get_name();
+    out += "complete -c operonctl -n __fish_use_subcommand -a " + name + " -d " + fish_quote(sub->get_description()) + "\n";
+    for (const auto& nested : commands_of(*sub)) out += "complete -c operonctl -n '__fish_seen_subcommand_from " + name + "' -a " + nested + "\n";
+    for (const auto& option : options_of(*sub)) out += "complete -c operonctl -n '__fish_seen_subcommand_from " + name + "' -l " + option.substr(2) + "\n";
+  }
+  out += "complete -c operonctl -n '__fish_seen_subcommand_from scenario run' -a '(operonctl scenarios -o name 2>/dev/null)'\n";
+  out += "complete -c operonctl -n '__fish_seen_subcommand_from job logs stop' -a '(operonctl jobs --limit 50 -o name 2>/dev/null)'\n";
+  return out;
+}
+
+}  // namespace
+
+std::string completion_script(const CLI::App& app, const std::string& shell) {
+  if (shell == "bash") return bash(app);
+  if (shell == "zsh") return zsh(app);
+  if (shell == "fish") return fish(app);
+  throw Error{Code::invalid_argument, "no completion for '" + shell + "'; known are bash, zsh, fish"};
+}
+
+}  // namespace operon::ctl

@@ -1,0 +1,213 @@
+#include <curl/curl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+
+#include "core/app/operonctl/commands.hpp"
+#include "core/app/operonctl/completion.hpp"
+#include "core/base/files.hpp"
+#include "operon/error.hpp"
+
+namespace operon::ctl {
+namespace {
+
+constexpr const char* footer =
+    "Exit codes: 0 done; 1 refused or not found; 2 wrong command line; 3 no answer from the server;\n"
+    "with --wait or --follow: 10 the run ended Failed, 11 the run ended Stopped.\n"
+    "Settings: flag > environment (OPERON_SERVER, OPERON_TOKEN, OPERON_TOKEN_FILE, OPERON_CA_FILE, NO_COLOR) >\n"
+    "$XDG_CONFIG_HOME/operon/operonctl.yaml (server, token_file, ca_file) > http://127.0.0.1:8080.";
+
+/// The command line: what was typed goes into these members, what is to be done into `action`.
+struct CommandLine {
+  Settings settings;
+  std::string output, token_file;
+  bool no_color = false;
+  std::function<int()> action;
+
+  std::string word, registry, reason, shell;
+  RunOptions run_options;
+  std::vector<std::string> files;
+  JobsOptions jobs_options;
+  LogsOptions logs_options;
+  bool all = false;
+  std::string library, interface_id, verb, request = "{}", config = "{}", kind, name;
+  int64_t timeout_ms = 30000;
+};
+
+void add_global(CLI::App& app, CommandLine& c) {
+  app.add_option("--server", c.settings.server, "Address of operond, as in http://127.0.0.1:8080");
+  app.add_option("--token-file", c.token_file, "File with the bearer token");
+  app.add_option("--ca-file", c.settings.ca_file, "PEM certificates that the server's is checked against");
+  app.add_option("--config", c.settings.config_file, "Configuration file of operonctl");
+  app.add_option("-o,--output", c.output, "table, wide, json, yaml or name");
+  app.add_flag("--no-color", c.no_color, "No colour, also on a terminal");
+  app.fallthrough();
+  app.footer(footer);
+}
+
+void add_catalogue(CLI::App& app, CommandLine& c) {
+  auto* targets_command = app.add_subcommand("targets", "Ask every provider for its clusters (a new target request)");
+  targets_command->callback([&c] { c.action = [&c] { return targets(c.settings); }; });
+  auto* clusters_command = app.add_subcommand("clusters", "Clusters of a target request, or of a new one");
+  clusters_command->add_option("ID", c.word, "Target request");
+  clusters_command->callback([&c] { c.action = [&c] { return clusters(c.settings, c.word); }; });
+  auto* scenarios_command = app.add_subcommand("scenarios", "Scenarios of the registry");
+  scenarios_command->add_option("--registry", c.registry, "Registry instance");
+  scenarios_command->callback([&c] { c.action = [&c] { return scenarios(c.settings, c.registry); }; });
+  auto* scenario_command = app.add_subcommand("scenario", "One scenario and its fields");
+  scenario_command->add_option("NAME", c.word, "Scenario")->required();
+  scenario_command->add_option("--registry", c.registry, "Registry instance");
+  scenario_command->callback([&c] { c.action = [&c] { return scenario(c.settings, c.word, c.registry); }; });
+}
+
+int run_with_files(CommandLine& c) {
+  for (const std::string& file : c.files) {
+    const size_t colon = file.rfind(':');
+    if (colon == std::string::npos || colon == 0 || file.compare(colon + 1, 1, "/") != 0)
+      throw Error{Code::invalid_argument, "--file '" + file + "' must read LOCAL:/MOUNT/PATH"};
+    c.run_options.files.emplace_back(file.substr(0, colon), file.substr(colon + 1));
+  }
+  return run(c.settings, c.run_options);
+}
+
+void add_run(CLI::App& app, CommandLine& c) {
+  auto* command = app.add_subcommand("run", "Start a run of a scenario");
+  RunOptions& o = c.run_options;
+  command->add_option("NAME", o.scenario, "Scenario of the registry, or a container image reference")->required();
+  command->add_option("--set", o.set, "VARIABLE=VALUE; for a file field VALUE is a local path")->allow_extra_args(false);
+  command->add_option("--file", c.files, "LOCAL:/MOUNT/PATH")->allow_extra_args(false);
+  command->add_option("--cluster", o.cluster, "Cluster; default: the only one, else localhost");
+  command->add_option("--provider", o.provider, "Target provider instance, when two offer the cluster");
+  command->add_option("--target-id", o.target_id, "An existing target request; default: a new one");
+  command->add_option("--registry", o.registry, "Registry instance");
+  command->add_option("--runner", o.runner, "Job runner instance");
+  command->add_option("--timeout-seconds", o.timeout_seconds, "End the run after this time")->check(CLI::PositiveNumber);
+  command->add_option("--idempotency-key", o.idempotency_key, "Repeating the command with this key starts nothing twice");
+  command->add_flag("--follow,-f", o.follow, "Show the log until the run has ended");
+  command->add_flag("--wait,-w", o.wait, "Wait until the run has ended");
+  command->callback([&c] { c.action = [&c] { return run_with_files(c); }; });
+}
+
+void add_jobs(CLI::App& app, CommandLine& c) {
+  auto* jobs_command = app.add_subcommand("jobs", "Runs, newest first");
+  jobs_command->add_option("--status", c.jobs_options.status, "Pending, Running, Succeeded, Failed or Stopped");
+  jobs_command->add_option("--scenario", c.jobs_options.scenario, "Only of this scenario");
+  jobs_command->add_option("--cluster", c.jobs_options.cluster, "Only on this cluster");
+  jobs_command->add_option("--limit", c.jobs_options.limit, "At most so many");
+  jobs_command->add_flag("--watch,-w", c.jobs_options.watch, "Go on showing changes");
+  jobs_command->callback([&c] { c.action = [&c] { return jobs(c.settings, c.jobs_options); }; });
+  auto* job_command = app.add_subcommand("job", "One run");
+  job_command->add_option("ID", c.word, "Job id")->required();
+  job_command->callback([&c] { c.action = [&c] { return job(c.settings, c.word); }; });
+  auto* logs_command = app.add_subcommand("logs", "The log of a run");
+  logs_command->add_option("ID", c.logs_options.id, "Job id")->required();
+  logs_command->add_flag("-f,--follow", c.logs_options.follow, "Until the run has ended");
+  logs_command->add_flag("--timestamps", c.logs_options.timestamps, "With the time of each line");
+  logs_command->add_option("--tail", c.logs_options.tail, "Only the last lines");
+  logs_command->callback([&c] { c.action = [&c] { return logs(c.settings, c.logs_options); }; });
+  auto* stop_command = app.add_subcommand("stop", "Stop a run and undo it, or all of them");
+  auto* id = stop_command->add_option("ID", c.word, "Job id");
+  stop_command->add_flag("--all", c.all, "Every run that has not ended")->excludes(id);
+  stop_command->callback([&c, stop_command] {
+    if (c.word.empty() && !c.all) throw CLI::RequiredError("stop: a job ID or --all");
+    c.action = [&c] { return c.all ? stop_all(c.settings) : stop(c.settings, c.word); };
+  });
+}
+
+void add_host(CLI::App& app, CommandLine& c) {
+  auto* freeze_command = app.add_subcommand("freeze", "Let no new run start until unfreeze, also across restarts");
+  freeze_command->add_option("--reason", c.reason, "Shown to whoever tries to start a run")->required();
+  freeze_command->add_flag("--stop-all", c.all, "Stop all runs too, and say how long that took");
+  freeze_command->callback([&c] { c.action = [&c] { return freeze(c.settings, c.reason, c.all); }; });
+  app.add_subcommand("unfreeze", "Let runs start again")->callback([&c] { c.action = [&c] { return unfreeze(c.settings); }; });
+  app.add_subcommand("status", "The host at a glance")->callback([&c] { c.action = [&c] { return status(c.settings); }; });
+  app.add_subcommand("version", "Versions of operonctl and operond")->callback([&c] { c.action = [&c] { return version(c.settings); }; });
+  auto* completion_command = app.add_subcommand("completion", "A completion script for bash, zsh or fish");
+  completion_command->add_option("SHELL", c.shell, "bash, zsh or fish")->required();
+  completion_command->callback([&c, &app] {
+    c.action = [&c, &app] {
+      std::fputs(completion_script(app, c.shell).c_str(), stdout);
+      return static_cast<int>(exit_ok);
+    };
+  });
+}
+
+void add_plugin(CLI::App& app, CommandLine& c) {
+  auto* plugin = app.add_subcommand("plugin", "Plugins: list them, make one, try one, check one");
+  plugin->require_subcommand(1);
+  plugin->add_subcommand("list", "The host's plugin instances")->callback([&c] { c.action = [&c] { return plugin_list(c.settings); }; });
+  auto* make = plugin->add_subcommand("new", "A plugin project that builds against the installed package");
+  make->add_option("DIR", c.word, "Folder to make; its name is the plugin's unless --name is given")->required();
+  make->add_option("--kind", c.kind, "job-runner, target-provider or scenario-registry")->required();
+  make->add_option("--name", c.name, "Plugin id");
+  make->callback([&c] { c.action = [&c] { return plugin_new(c.word, c.kind, c.name); }; });
+  auto* call = plugin->add_subcommand("call", "Run one verb of a plugin library, without a host");
+  call->add_option("LIBRARY", c.library, "The .so")->required();
+  call->add_option("INTERFACE", c.interface_id, "As in operon.job-runner/1")->required();
+  call->add_option("VERB", c.verb, "As in list")->required();
+  call->add_option("JSON", c.request, "The request; default {}");
+  call->add_option("--plugin-config", c.config, "The instance's configuration, JSON; default {}");
+  call->add_option("--timeout-ms", c.timeout_ms, "Deadline of the call; default 30000");
+  call->callback([&c] { c.action = [&c] { return plugin_call(c.library, c.interface_id, c.verb, c.request, c.config, c.timeout_ms); }; });
+  auto* validate = plugin->add_subcommand("validate", "Check a plugin library in child processes");
+  validate->add_option("LIBRARY", c.library, "The .so")->required();
+  validate->add_option("--plugin-config", c.config, "A configuration that the plugin can work with, JSON; default {}");
+  validate->callback([&c] { c.action = [&c] { return plugin_validate(c.library, c.config); }; });
+}
+
+int exit_code(const Error& e) {
+  if (e.code() == Code::invalid_argument) return exit_usage;
+  return std::string(e.what()).rfind("no answer from ", 0) == 0 ? exit_unreachable : exit_refused;
+}
+
+void finish_settings(CommandLine& c) {
+  c.settings.output = output_from_string(c.output);
+  const char* no_color = std::getenv("NO_COLOR");
+  c.settings.colour = !c.no_color && !(no_color && *no_color) && isatty(STDOUT_FILENO) != 0;
+  if (!c.token_file.empty()) {
+    c.settings.token = base::read_file(c.token_file, 4096);
+    c.settings.token.erase(c.settings.token.find_last_not_of(" \r\n") + 1);
+  }
+  complete(c.settings);
+}
+
+int main_of(int argc, char** argv) {
+  CLI::App app{"operonctl: starts, follows and stops runs on an operon host", "operonctl"};
+  CommandLine c;
+  add_global(app, c);
+  add_catalogue(app, c);
+  add_run(app, c);
+  add_jobs(app, c);
+  add_host(app, c);
+  add_plugin(app, c);
+  app.require_subcommand(1);
+  for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) sub->fallthrough();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return e.get_exit_code() == 0 ? app.exit(e) : (app.exit(e), static_cast<int>(exit_usage));
+  }
+  try {
+    finish_settings(c);
+    return c.action();
+  } catch (const Error& e) {
+    std::fprintf(stderr, "operonctl: %s\n", e.what());
+    return exit_code(e);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "operonctl: unexpected answer: %s\n", e.what());
+    return exit_refused;
+  }
+}
+
+}  // namespace
+}  // namespace operon::ctl
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_DFL);  // `operonctl logs ID | head` ends quietly
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  return operon::ctl::main_of(argc, argv);
+}
