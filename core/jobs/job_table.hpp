@@ -16,9 +16,6 @@
 #include "core/jobs/log_hub.hpp"
 #include "operon/kinds/job_runner.hpp"
 
-namespace operon::plugin {
-class Instances;
-}
 namespace operon::base {
 class Clock;
 }
@@ -26,6 +23,7 @@ class Clock;
 namespace operon::jobs {
 
 class Store;
+class Runners;
 
 struct JobLimits {
   unsigned running_per_target_max = 10;
@@ -34,6 +32,7 @@ struct JobLimits {
   int64_t timeout_seconds_default = 6 * 3600;
   int64_t stop_grace_seconds = 5;
   std::chrono::milliseconds stop_answer_ms{10000};  ///< after that DELETE answers 202
+  int64_t runner_copy_kept_seconds = 3600;          ///< a run that ended by itself stays with its runner so long; DELETE removes it at once
   uint64_t jobs_kept_max = 100000;                  ///< retention by age and count
   int64_t kept_seconds_max = 7 * 24 * 3600;
 };
@@ -76,7 +75,8 @@ struct JobEvent {
 /// Thread-safe.
 class JobTable {
  public:
-  JobTable(std::shared_ptr<Store>, plugin::Instances&, LogHub&, base::Clock&, JobLimits);
+  /// All must outlive it. `Runners` of the host: core/jobs/instance_runners.hpp.
+  JobTable(std::shared_ptr<Store>, const Runners&, LogHub&, base::Clock&, JobLimits);
   ~JobTable();
 
   /// Reads the store, asks each run's runner to recover, enforces latched stops, starts what was queued. Before readiness.

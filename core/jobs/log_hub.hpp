@@ -14,11 +14,9 @@
 
 #include "operon/kinds/job_runner.hpp"
 
-namespace operon::plugin {
-class Instances;
-}
-
 namespace operon::jobs {
+
+class Runners;
 
 struct LogLimits {
   size_t ring_bytes_max = 256u << 10;              ///< per followed run
@@ -43,12 +41,17 @@ class LogReader {
   virtual Got read(std::string& into, size_t max) = 0;
 };
 
+/// The line that ends the stream of a follower who was dropped.
+std::string dropped_marker(int64_t stalled_ms);
+
 /// Thread-safe.
 class LogHub {
  public:
-  LogHub(std::filesystem::path dir, plugin::Instances&, LogLimits);
+  LogHub(std::filesystem::path dir, const Runners&, LogLimits);
   ~LogHub();
 
+  /// A record was made: a follower of this run waits for begin() or end(). Whoever opens a run that was never announced reads what is stored and ends.
+  void expect(const std::string& job_id);
   /// The run started (or was recovered): the hub reads its log from the offset that it has stored.
   void begin(const std::string& job_id, const std::string& runner, const std::optional<kinds::job_runner::Handle>&);
   /// The run ended: the hub reads what is left (bounded), then archives. `done` is called when the runner's copy is not needed any more.
