@@ -15,7 +15,7 @@ With no option and no file it runs on its embedded defaults: REST on 127.0.0.1:8
 127.0.0.1:8083, this machine and the contexts of kubeconfig files as targets, a folder of scenarios, local processes.
 
   -c, --config FILE        configuration file (YAML)                                  [environment OPERON_CONFIG]
-      --set KEY=VALUE,...  overrides any key: plugins.registry-dir.config.path=DIR, listen[0]=:9000, dots in names as \.
+      --set KEY=VALUE,...  overrides any key: plugins.registry-dir.config.path=DIR, listen[0]=:90, dots in names as \.
       --check-config       says whether the configuration is good, and exits 0 or 1
       --print-config       prints the configuration in force as YAML, and exits
       --help-markdown      prints the reference of all options as a page

@@ -1,0 +1,67 @@
+#include "core/config/token_file.hpp"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+
+#include "helpers.hpp"
+#include "operon/error.hpp"
+
+using namespace operon;
+using namespace operon::config;
+
+namespace {
+std::string failure(const std::string& text) {
+  try {
+    TokenFile::parse(text, "tokens");
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+}  // namespace
+
+TEST_CASE("tokens are found by their whole text") {
+  const auto file = TokenFile::parse("# who\n\n0123456789abcdef,alice,admin\r\n fedcba9876543210 , bob , view\n", "tokens");
+  CHECK(file.size() == 2);
+  REQUIRE(file.find("0123456789abcdef") != nullptr);
+  CHECK(file.find("0123456789abcdef")->user == "alice");
+  CHECK(file.find("0123456789abcdef")->role == TokenRole::admin);
+  CHECK(file.find("fedcba9876543210")->role == TokenRole::view);
+  CHECK(file.find("0123456789abcde") == nullptr);
+  CHECK(file.find("0123456789abcdef0") == nullptr);
+  CHECK(file.find("") == nullptr);
+}
+
+TEST_CASE("a bad line is named by its number, never by its token") {
+  CHECK(failure("0123456789abcdef,alice\n") == "tokens:1: a line is token,user,role");
+  CHECK(failure("#\nshort,alice,run\n") == "tokens:2: the token has fewer than 16 characters; make one with: openssl rand -hex 24");
+  CHECK(failure("0123456789abcdef,alice,root\n") == "tokens:1: the role must be view, run or admin, not \"root\"");
+  CHECK(failure("0123456789abcdef,,run\n") == "tokens:1: the user's name must be 1 to 128 printable characters");
+  CHECK(failure("0123456789abcdef,a,run\n0123456789abcdef,b,run\n") == "tokens:2: the same token again; it belongs to a");
+  CHECK(failure("# none\n") == "tokens: no token in it; a line is token,user,role");
+  CHECK(failure("0123456789 abcdef,a,run\n") == "tokens:1: a token has no spaces");
+}
+
+TEST_CASE("a file that others may read is refused") {
+  test::Folder folder;
+  const auto path = folder.write("tokens", "0123456789abcdef,alice,run\n");
+  chmod(path.c_str(), 0640);
+  try {
+    TokenFile::read(path);
+    FAIL("read");
+  } catch (const Error& e) {
+    CHECK(e.code() == Code::permission_denied);
+    CHECK(e.what() == path + ": others than its owner may read or write it; run: chmod 600 " + path);
+  }
+  chmod(path.c_str(), 0600);
+  CHECK(TokenFile::read(path).size() == 1);
+}
+
+TEST_CASE("the token of an Authorization header") {
+  CHECK(bearer_token("Bearer abc") == "abc");
+  CHECK(bearer_token("bearer  abc ") == "abc");
+  CHECK(bearer_token("Basic abc").empty());
+  CHECK(bearer_token("Bearer").empty());
+  CHECK(bearer_token("").empty());
+}
