@@ -28,3 +28,5 @@ function(operon_test name)
   add_test(NAME ${name} COMMAND ${name} --warn NoAssertions)
   set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT 300 ENVIRONMENT "OPERON_BUILD_DIR=${PROJECT_BINARY_DIR};OPERON_SOURCE_DIR=${PROJECT_SOURCE_DIR};${A_ENVIRONMENT}")
 endfunction()
+
+include(OperonPlugin)

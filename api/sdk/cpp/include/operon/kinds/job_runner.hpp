@@ -88,6 +88,9 @@ struct RunState {
   std::string message;  ///< for people; empty when there is nothing to say
 };
 
+/// `list`: all runs that exist, whoever started them; items RunState.
+struct ListRequest {};
+
 /// `inspect`, `recover`, `destroy`: NOT_FOUND when nothing of that id was ever started (or all of it is gone).
 struct RunRequest {
   std::string job_id;
@@ -131,6 +134,8 @@ inline void to_json(nlohmann::json&, const StartRequest&);
 inline void from_json(const nlohmann::json&, StartRequest&);
 inline void to_json(nlohmann::json&, const RunState&);
 inline void from_json(const nlohmann::json&, RunState&);
+inline void to_json(nlohmann::json&, const ListRequest&);
+inline void from_json(const nlohmann::json&, ListRequest&);
 inline void to_json(nlohmann::json&, const RunRequest&);
 inline void from_json(const nlohmann::json&, RunRequest&);
 inline void to_json(nlohmann::json&, const StopRequest&);

@@ -131,6 +131,9 @@ inline void from_json(const nlohmann::json& j, RunState& v) {
   members::read(j, "exitCode", v.exit_code);
 }
 
+inline void to_json(nlohmann::json& j, const ListRequest&) { j = nlohmann::json::object(); }
+inline void from_json(const nlohmann::json& j, ListRequest&) { members::expect_object(j); }
+
 inline void to_json(nlohmann::json& j, const RunRequest& v) {
   j = {{"jobId", v.job_id}};
   members::write(j, "handle", v.handle);

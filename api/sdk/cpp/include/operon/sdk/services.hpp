@@ -1,0 +1,186 @@
+/// operon/sdk/services.hpp: the host's services as C++. Each is asked with blocking calls from a verb (never from a no-block one); the
+/// asynchronous form of each is Host::ask_async with the JSON of api/schemas/operon.host.*.v1.json.
+///
+/// A service must be named under `services` in manifest.yaml. Errors are the service's own operon::Error.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operon/members.hpp"
+#include "operon/sdk/host.hpp"
+
+namespace operon::sdk {
+
+/// Text by key, durable, each instance its own. Keys have 1 to 256 bytes, values at most 64 KiB, both UTF-8.
+class Kv {
+ public:
+  static constexpr const char* id = "operon.host.kv/1";
+  struct Entry {
+    std::string key, value;
+  };
+
+  explicit Kv(Host host) : host_(std::move(host)) {}
+
+  std::optional<std::string> get(const std::string& key) const {
+    const auto answer = host_.ask(id, "get", {{"key", key}});
+    std::optional<std::string> value;
+    members::read(answer, "value", value);
+    return value;
+  }
+  void put(const std::string& key, const std::string& value) const { host_.ask(id, "put", {{"key", key}, {"value", value}}); }
+  /// False when the key is there already; nothing changes then.
+  bool put_if_absent(const std::string& key, const std::string& value) const {
+    bool stored = false;
+    members::require(host_.ask(id, "put", {{"key", key}, {"value", value}, {"ifAbsent", true}}), "stored", stored);
+    return stored;
+  }
+  /// False when there was nothing.
+  bool remove(const std::string& key) const {
+    bool removed = false;
+    members::require(host_.ask(id, "delete", {{"key", key}}), "deleted", removed);
+    return removed;
+  }
+  /// All entries whose key begins with `prefix`, in the order of their bytes.
+  std::vector<Entry> list(const std::string& prefix = "") const {
+    std::vector<Entry> entries;
+    nlohmann::json request = {{"prefix", prefix}};
+    for (;;) {
+      const auto answer = host_.ask(id, "list", request, [&](Stream stream, std::string_view text) {
+        if (stream != Stream::item) return true;
+        const auto item = nlohmann::json::parse(text);
+        Entry entry;
+        members::require(item, "key", entry.key);
+        members::require(item, "value", entry.value);
+        entries.push_back(std::move(entry));
+        return true;
+      });
+      std::optional<std::string> next;
+      members::read(answer, "continue", next);
+      if (!next) return entries;
+      request["continue"] = *next;
+    }
+  }
+
+ private:
+  Host host_;
+};
+
+/// The host's time, which tests set.
+class Clock {
+ public:
+  static constexpr const char* id = "operon.host.clock/1";
+  explicit Clock(Host host) : host_(std::move(host)) {}
+
+  int64_t unix_ms() const { return read("unixMs"); }
+  /// Milliseconds that only ever grow.
+  int64_t steady_ms() const { return read("steadyMs"); }
+  /// Returns after `time`; throws Error(cancelled, deadline_exceeded) when the call ends first.
+  void sleep(const Call& call, std::chrono::milliseconds time) const { host_.ask(call, id, "sleep", {{"ms", time.count()}}); }
+  /// Runs `function` after `time` on a thread of the host's; it must not block. Dropped when the plugin quiesces first.
+  Operation after(std::chrono::milliseconds time, std::function<void()> function) const {
+    return host_.ask_async(id, "sleep", {{"ms", time.count()}}, [function = std::move(function)](Answer answer) {
+      if (!answer.error) function();
+    });
+  }
+
+ private:
+  int64_t read(const char* member) const {
+    int64_t value = 0;
+    members::require(host_.ask(id, "now", nlohmann::json::object()), member, value);
+    return value;
+  }
+  Host host_;
+};
+
+struct HttpRequest {
+  std::string url;
+  std::string method = "GET";
+  std::map<std::string, std::string> headers;
+  std::string body;                     ///< UTF-8 text
+  std::chrono::milliseconds timeout{30'000};
+  size_t body_bytes_max = 4u << 20;     ///< of the answer; more is RESOURCE_EXHAUSTED
+};
+struct HttpAnswer {
+  int status = 0;
+  std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string body;                            ///< bytes
+};
+
+/// Outbound HTTP under the host's rules (proxies, certificates, limits). Any status is an answer; no connection is UNAVAILABLE.
+class Http {
+ public:
+  static constexpr const char* id = "operon.host.http/1";
+  explicit Http(Host host) : host_(std::move(host)) {}
+
+  HttpAnswer request(const Call& call, const HttpRequest& request) const {
+    const nlohmann::json json = {{"url", request.url},   {"method", request.method},
+                                 {"headers", request.headers}, {"body", request.body},
+                                 {"timeoutMs", request.timeout.count()}, {"bodyBytesMax", request.body_bytes_max}};
+    HttpAnswer answer;
+    const auto reply = host_.ask(call, id, "request", json, [&](Stream stream, std::string_view bytes) {
+      if (stream == Stream::out) answer.body.append(bytes);
+      return true;
+    });
+    members::require(reply, "status", answer.status);
+    members::read(reply, "headers", answer.headers);
+    return answer;
+  }
+
+ private:
+  Host host_;
+};
+
+/// Counters, gauges and histograms, shown as operon_plugin_<name> with the label `instance`. Never blocks; what is refused is dropped.
+class Metrics {
+ public:
+  static constexpr const char* id = "operon.host.metrics/1";
+  using Labels = std::map<std::string, std::string>;
+  explicit Metrics(Host host) : host_(std::move(host)) {}
+
+  /// A counter; the name ends in _total.
+  void add(const std::string& name, double by = 1, const Labels& labels = {}, const std::string& help = "") const {
+    send("add", name, by, labels, help);
+  }
+  /// A gauge.
+  void set(const std::string& name, double value, const Labels& labels = {}, const std::string& help = "") const {
+    send("set", name, value, labels, help);
+  }
+  /// A histogram, in base units (_seconds, _bytes).
+  void observe(const std::string& name, double value, const Labels& labels = {}, const std::string& help = "") const {
+    send("observe", name, value, labels, help);
+  }
+
+ private:
+  void send(const char* verb, const std::string& name, double value, const Labels& labels, const std::string& help) const {
+    try {
+      host_.ask_async(id, verb, {{"name", name}, {"value", value}, {"labels", labels}, {"help", help}}, [](Answer) {});
+    } catch (const Error&) {  // a metric is never worth a failure
+    }
+  }
+  Host host_;
+};
+
+/// Threads of the instance's executor, for work that blocks.
+class Executor {
+ public:
+  static constexpr const char* id = "operon.host.executor/1";
+  explicit Executor(Host host) : host_(std::move(host)) {}
+
+  /// Runs `function` on a thread of the executor, where it may block. Throws Error(resource_exhausted) when the queue is full; dropped
+  /// when the plugin quiesces first.
+  void run(std::function<void()> function) const {
+    host_.ask_async(id, "run", nlohmann::json::object(), [function = std::move(function)](Answer answer) {
+      if (!answer.error) function();
+    });
+  }
+
+ private:
+  Host host_;
+};
+
+}  // namespace operon::sdk
