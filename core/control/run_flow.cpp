@@ -1,0 +1,163 @@
+#include "core/control/run_flow.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/base/ids.hpp"
+#include "core/log/log.hpp"
+#include "operon/kinds/job_runner_json.hpp"
+
+namespace operon::control {
+
+namespace jr = kinds::job_runner;
+
+namespace {
+
+/// The files as the runner sees them, and their bytes beside the request.
+void add_files(const RunRequest& r, jobs::StartCommand& command) {
+  for (size_t i = 0; i < r.files.size(); ++i) {
+    const auto& file = r.files[i];
+    const std::string blob = "file-" + std::to_string(i);
+    command.request.files.push_back({file.name, file.mount_path, blob, file.content->size(), base::sha256_hex(*file.content)});
+    command.blobs.emplace(blob, file.content);
+  }
+}
+
+/// Secret by declaration; where nothing is declared, by name.
+std::vector<std::string> secret_variables(const ScenarioFacts& facts, const fields::Validated& values) {
+  std::vector<std::string> names = values.secret_variables;
+  if (!facts.known)
+    for (const auto& [name, value] : values.environment)
+      if (base::is_secret_name(name)) names.push_back(name);
+  return names;
+}
+
+std::optional<jr::PullCredentials> pull_credentials(const RunRequest& r) {
+  if (!r.own_registry) return std::nullopt;
+  const auto& o = *r.own_registry;
+  return jr::PullCredentials{o.registry_url, o.repository, o.username, o.password, o.token, o.skip_tls, o.insecure};
+}
+
+std::vector<base::KnownSecret> secrets_of(const RunRequest& r, const jr::StartRequest& start) {
+  std::vector<base::KnownSecret> secrets;
+  for (const auto& name : start.secret_variables)
+    if (const auto it = start.environment.find(name); it != start.environment.end()) secrets.emplace_back(it->second);
+  if (r.own_registry) {
+    secrets.emplace_back(r.own_registry->password);
+    secrets.emplace_back(r.own_registry->token);
+  }
+  return secrets;
+}
+
+/// The runner's credentials were refused, not the caller's.
+Error as_ours(const Error& e) {
+  return e.code() == Code::permission_denied || e.code() == Code::unauthenticated ? Error(Code::unavailable, e.what()) : e;
+}
+
+}  // namespace
+
+JobPort port_of(jobs::JobTable& table) {
+  return {[&table](std::string_view id) { return table.get(id); },
+          [&table](jobs::StartCommand command) { return table.start(std::move(command)); }};
+}
+
+RunFlow::RunFlow(plugin::Directory directory, targets::Targets& targets, JobPort jobs, FlowSettings settings)
+    : directory_(std::move(directory)), targets_(targets), jobs_(std::move(jobs)), settings_(std::move(settings)) {}
+
+jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
+  const std::string job_id = r.idempotency_key.empty() ? base::uuid_v4() : base::uuid_v5(settings_.name_space, r.idempotency_key);
+  const log::Scope scope(who.request_id, job_id);
+  if (auto before = repeated(r, job_id)) return *before;
+
+  const auto runner = choose(directory_, runner_kind, r.runner, settings_.defaults.runner);
+  require_accepts(directory_, *runner, r.scenario_image);
+  const ScenarioFacts facts =
+      find_scenario({directory_, settings_.defaults, settings_.validation, settings_.registry_ms_max, who.request_id}, r);
+
+  jobs::StartCommand start = command(r, who, job_id, facts, runner->name());
+  auto secrets = secrets_of(r, start.request);
+  const auto target = targets_.access({r.target_id, r.cluster_name, r.provider});
+  start.job.provider = target.provider;
+  start.request.target = {r.target_id, target.provider, target.cluster_name, target.cluster_api_url, target.kubeconfig};
+  ask_runner(*runner, start, who);
+  auto accepted = record_and_start(std::move(start));
+
+  secrets_.prune([this](const std::string& id) {
+    const auto job = jobs_.get(id);
+    return !job || job->ended();
+  });
+  secrets_.keep(job_id, std::move(secrets));
+  return accepted;
+}
+
+jobs::Accepted RunFlow::record_and_start(jobs::StartCommand command) const {
+  try {
+    return jobs_.start(std::move(command));
+  } catch (const Error& e) {
+    throw as_ours(e);
+  }
+}
+
+/// A repeated request is answered from its record, whatever became of target and scenario since.
+std::optional<jobs::Accepted> RunFlow::repeated(const RunRequest& r, const std::string& job_id) const {
+  if (r.idempotency_key.empty()) return std::nullopt;
+  auto job = jobs_.get(job_id);
+  if (!job) return std::nullopt;
+  if (job->digest != r.digest)
+    throw Error(Code::failed_precondition,
+                "idempotencyKey was used before with another body (job " + job_id + "): use a new key for a new run")
+        .with_field("idempotencyKey");
+  return jobs::Accepted{std::move(*job), true};
+}
+
+jobs::StartCommand RunFlow::command(const RunRequest& r, const Who& who, const std::string& job_id, const ScenarioFacts& facts,
+                                    const std::string& runner) const {
+  auto values = check_values(facts, r);
+  jobs::StartCommand c;
+  c.job.id = job_id;
+  c.job.target_id = r.target_id;
+  c.job.cluster_name = r.cluster_name;
+  c.job.scenario_name = r.scenario_name;
+  c.job.scenario_image = r.scenario_image;
+  c.job.runner = runner;
+  c.job.registry = facts.registry;
+  c.job.user = who.user;
+  c.job.digest = r.digest;
+  c.job.validated = facts.known;
+  if (!facts.known) c.job.message = "values were not checked: " + facts.why_unknown;
+  c.job.timeout_seconds = r.timeout_seconds;
+
+  c.request.job_id = job_id;
+  c.request.object_name = c.job.pod_name();
+  c.request.scenario_name = r.scenario_name;
+  c.request.scenario_image = r.scenario_image;
+  c.request.scenario_run = facts.run;
+  c.request.declared_variables = declared_variables(facts);
+  c.request.variables_known = facts.known;
+  c.request.secret_variables = secret_variables(facts, values);
+  c.request.environment = std::move(values.environment);
+  c.request.kubeconfig_path = r.kubeconfig_path;
+  c.request.pull = pull_credentials(r);
+  c.request.timeout_seconds = r.timeout_seconds;
+  add_files(r, c);
+  return c;
+}
+
+/// A runner that offers `validate` refuses here what its `start` would refuse, before anything is recorded.
+void RunFlow::ask_runner(plugin::Instance& runner, const jobs::StartCommand& command, const Who& who) const {
+  const auto verb = runner.find(jr::id, jr::verb::validate);
+  if (!verb) return;
+  plugin::CallContext context;
+  context.timeout = settings_.validate_ms_max;
+  context.request_id = who.request_id;
+  context.job_id = command.job.id;
+  context.user = who.user;
+  context.blobs = std::make_shared<const plugin::Blobs>(command.blobs);
+  try {
+    runner.call(verb, nlohmann::json(command.request).dump(), context);
+  } catch (const Error& e) {
+    throw as_ours(e);
+  }
+}
+
+}  // namespace operon::control

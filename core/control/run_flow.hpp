@@ -1,0 +1,68 @@
+/// core/control/run_flow.hpp: how a run comes to be, as a straight line: registry, runner, values, target, record, start.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/control/choose.hpp"
+#include "core/control/run_request.hpp"
+#include "core/control/run_secrets.hpp"
+#include "core/control/scenario_facts.hpp"
+#include "core/jobs/job_table.hpp"
+#include "core/plugin/directory.hpp"
+#include "core/targets/targets.hpp"
+
+namespace operon::control {
+
+struct FlowSettings {
+  Defaults defaults;
+  Validation validation = Validation::best_effort;
+  std::string name_space = "default";  ///< job ids follow from it and the idempotency key: the same on every host of one installation
+  RunLimits limits;
+  std::chrono::milliseconds registry_ms_max{15000};  ///< each registry's answer about one scenario
+  std::chrono::milliseconds validate_ms_max{10000};  ///< the runner's answer to `validate`
+};
+
+/// Who asks, for the record and the log.
+struct Who {
+  std::string user, request_id;
+};
+
+/// What the flow needs of the job table.
+struct JobPort {
+  std::function<std::optional<jobs::Job>(std::string_view id)> get;
+  std::function<jobs::Accepted(jobs::StartCommand)> start;
+};
+/// The table itself; it must outlive the port.
+JobPort port_of(jobs::JobTable&);
+
+/// Thread-safe; blocks on the plugins that it asks, each under its deadline.
+class RunFlow {
+ public:
+  RunFlow(plugin::Directory, targets::Targets&, JobPort, FlowSettings);
+
+  /// Throws Error; nothing was recorded then, unless the runner itself refused in `start`.
+  jobs::Accepted start(const RunRequest&, const Who&);
+
+  const FlowSettings& settings() const noexcept { return settings_; }
+
+ private:
+  std::optional<jobs::Accepted> repeated(const RunRequest&, const std::string& job_id) const;
+  jobs::StartCommand command(const RunRequest&, const Who&, const std::string& job_id, const ScenarioFacts&,
+                             const std::string& runner) const;
+  jobs::Accepted record_and_start(jobs::StartCommand) const;
+  void ask_runner(plugin::Instance& runner, const jobs::StartCommand&, const Who&) const;
+
+  plugin::Directory directory_;
+  targets::Targets& targets_;
+  JobPort jobs_;
+  const FlowSettings settings_;
+  RunSecrets secrets_;
+};
+
+}  // namespace operon::control

@@ -1,0 +1,47 @@
+#include "core/rest/answer.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/scrubber.hpp"
+#include "core/http/errors.hpp"
+#include "core/log/log.hpp"
+#include "operon/error.hpp"
+
+namespace operon::rest {
+
+namespace {
+
+http::Response failed(const http::Request& request, const Error& e) {
+  const Error scrubbed(e.code(), base::scrub(e.what()));
+  if (http::status_of(e.code()) == 500) {
+    log::error("a request failed", {{"method", http::to_string(request.method)}, {"path", request.path}, {"reason", e.what()}});
+  }
+  return http::to_response(e.retry_after_ms() ? Error(Error(scrubbed).with_retry_after_ms(*e.retry_after_ms())) : scrubbed);
+}
+
+}  // namespace
+
+http::Handler guarded(http::Handler handler) {
+  return [handler = std::move(handler)](const http::Request& request) {
+    const log::Scope scope(request.request_id, {});
+    try {
+      return handler(request);
+    } catch (const Error& e) {
+      return failed(request, e);
+    } catch (const std::exception& e) {
+      return failed(request, Error(Code::internal, std::string("the request failed inside the host: ") + e.what()));
+    } catch (...) {
+      return failed(request, Error(Code::internal, "the request failed inside the host"));
+    }
+  };
+}
+
+std::string json_text(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+http::Response json_answer(int status, const nlohmann::json& value) {
+  return http::Response::json(status, json_text(value));
+}
+
+}  // namespace operon::rest

@@ -1,0 +1,64 @@
+#include <algorithm>
+
+#include "core/base/text.hpp"
+#include "core/rest/log_stream.hpp"
+#include "core/rest/parameters.hpp"
+#include "core/rest/routes.hpp"
+
+namespace operon::rest {
+
+namespace {
+
+bool wants_websocket(const http::Request& request) {
+  std::string upgrade = request.header ? request.header("Upgrade").value_or("") : "";
+  std::transform(upgrade.begin(), upgrade.end(), upgrade.begin(),
+                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  return upgrade == "websocket";
+}
+
+jobs::LogOptions options_of(const http::Request& request) {
+  jobs::LogOptions options;
+  options.follow = query_bool(request, "follow", false);
+  options.timestamps = query_bool(request, "timestamps", false);
+  options.tail_lines = query_number(request, "tailLines", 0, UINT64_MAX);
+  return options;
+}
+
+http::Response text_stream(int status, std::unique_ptr<http::StreamSource> stream) {
+  http::Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.headers = {{"Cache-Control", "no-cache"}, {"X-Content-Type-Options", "nosniff"}};
+  response.stream = std::move(stream);
+  response.websocket = true;
+  return response;
+}
+
+http::Response logs(Services& s, const http::Request& request) {
+  const std::string& id = path_parameter(request, "jobId");
+  try {
+    const auto options = options_of(request);
+    if (!s.jobs.get(id)) throw Error(Code::not_found, "Job with ID '" + base::printable(id) + "' not found");
+    return text_stream(
+        200, std::make_unique<LogStream>([&](std::function<void()> waker) { return s.logs.open(id, options, std::move(waker)); }));
+  } catch (const Error& e) {
+    // A browser cannot read the answer to a refused handshake, so over a WebSocket the reason is a frame.
+    if (!wants_websocket(request)) throw;
+    return text_stream(e.code() == Code::not_found          ? 404
+                       : e.code() == Code::invalid_argument ? 400
+                                                            : 503,
+                       std::make_unique<TextStream>(std::string("ERROR: ") + e.what() + "\n"));
+  }
+}
+
+}  // namespace
+
+std::vector<http::Route> log_routes(Services& services) {
+  std::vector<http::Route> routes(1);
+  routes[0].pattern = "/scenarios/run/{jobId}/logs";
+  routes[0].interface_id = kinds::job_runner::id;
+  routes[0].handler = [&services](const http::Request& r) { return logs(services, r); };
+  return routes;
+}
+
+}  // namespace operon::rest
