@@ -1,10 +1,10 @@
 /// core/metrics/metrics_service.hpp: metrics of plugins, `operon.host.metrics/1`.
 ///
-///   add      {"name", "help"?, "labels"?: {k: v}, "value"?: 1}      a counter; the name ends in _total, the value is not negative
-///   set      {"name", "help"?, "labels"?, "value"}                  a gauge
-///   observe  {"name", "help"?, "labels"?, "value", "bounds"?: []}   a histogram; the first call's bounds hold
+///   add      {"name", "value", "labels"?: {k: v}, "help"?}               a counter; the name ends in _total, the value is not negative
+///   set      {"name", "value", "labels"?, "help"?}                       a gauge
+///   observe  {"name", "value", "labels"?, "help"?, "buckets"?: [upper]}  a histogram; the first call's buckets hold
 ///
-/// Each answers {}. The metric is called operon_plugin_<name> and carries the label `instance`.
+/// Each answers {}. The metric is called operon_plugin_<name> and carries the label `instance`. Shapes: api/schemas/operon.host.metrics.v1.json.
 #pragma once
 
 #include <memory>

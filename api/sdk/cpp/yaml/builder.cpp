@@ -45,7 +45,7 @@ void Builder::key(const YAML::Mark& mark, const std::string& text) {
   Open& map = open_.back();
   count(mark, 1, text.size());
   if (text == "<<") fail(mark, "merge keys (<<) are not taken; write the members out");
-  if (map.value.contains(text)) fail(mark, "a key is given twice in one map");
+  if (map.value.contains(text)) fail(mark, "the key '" + text.substr(0, 80) + "' is given twice");
   map.key = text;
   map.has_key = true;
   std::string pointer = pointer_ + pointer_step(text);

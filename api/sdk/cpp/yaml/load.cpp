@@ -60,7 +60,7 @@ Document load(std::string_view text, const std::string& name, const Limits& limi
     throw Error(Code::invalid_argument, name + ": " + std::to_string(text.size()) + " bytes are more than the limit of " + std::to_string(limits.bytes_max));
   }
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  detail::prescan(text, name, limits);
+  detail::prescan(text, name);
   Document document;
   document.name = name;
   try {

@@ -20,7 +20,7 @@ size_t character_length(std::string_view text, size_t i) {
 
 }  // namespace
 
-void prescan(std::string_view text, const std::string& name, const Limits&) {
+void prescan(std::string_view text, const std::string& name) {
   size_t line = 1;
   auto fail = [&](const std::string& what) { throw Error(Code::invalid_argument, name + ":" + std::to_string(line) + ": " + what); };
   for (size_t i = 0; i < text.size();) {

@@ -4,12 +4,10 @@
 #include <string>
 #include <string_view>
 
-#include "operon/yaml/yaml.hpp"
-
 namespace operon::yaml::detail {
 
-/// Throws Error(invalid_argument) as "name:line: what" for bytes that are no UTF-8, control characters, a directive, and for shapes that cost the
-/// parser more than their size: too many brackets in a row without an end.
-void prescan(std::string_view text, const std::string& name, const Limits&);
+/// Throws Error(invalid_argument) as "name:line: what" for bytes that are no UTF-8, for NUL and for control characters: the parser guesses encodings
+/// from them, and none belongs into a text. Depth and number of values are the builder's to limit, before anything is made.
+void prescan(std::string_view text, const std::string& name);
 
 }  // namespace operon::yaml::detail
