@@ -29,7 +29,7 @@ then default. * = read again on SIGHUP (as is the configuration of plugin instan
 
 constexpr std::string_view outro =
     R"(plugins: (file and --set only)
-  A map from instance names, which routes and requests use, to what they are. A map in the file replaces the default one.
+  A map from instance names, which routes and requests use, to what they are. One in the file replaces the default.
       plugins:
         registry-dir:              # instance name
           plugin: registry-dir     # id of the plugin; default: the instance name

@@ -36,6 +36,7 @@ class Builder : public YAML::EventHandler {
       return;
     }
     auto& map = open_.back();
+    if (value == "<<") fail(mark, "merge keys are not supported; write the members out");
     if (map.tree.find(value) != nullptr) fail(mark, "\"" + base::printable(value) + "\" is given twice");
     count(1, value.size(), mark);
     map.tree.members.push_back({value, place(mark), Tree{}});

@@ -1,4 +1,5 @@
-/// core/config/yaml_file.hpp: YAML text as a Tree, under limits.
+/// core/config/yaml_file.hpp: YAML text as a Tree, under limits. Unlike operon/yaml/yaml.hpp it keeps what configuration needs beside the values:
+/// the order of members (instances are asked in it) and the text of scalars with their quoting (an option's type is the table's to decide).
 #pragma once
 
 #include <cstddef>
