@@ -6,7 +6,6 @@
 #include "core/app/operonctl/output.hpp"
 #include "core/app/operonctl/target_request.hpp"
 #include "core/base/clock.hpp"
-#include "operon/version.hpp"
 
 namespace operon::ctl {
 namespace {
@@ -42,7 +41,6 @@ int scenarios(const Settings& s, const std::string& registry) {
   const json answer = client.json("GET", "/operon/v1/scenarios" + (registry.empty() ? "" : "?registry=" + escape(registry)));
   print_rows(s,
              {{"NAME", "name"},
-              {"TITLE", "title"},
               {"REGISTRY", "registry"},
               {"MODIFIED", "lastModified"},
               {"REFERENCE", "reference", true},
@@ -106,7 +104,7 @@ int plugin_list(const Settings& s) {
 }
 
 int version(const Settings& s) {
-  json answer = {{"client", operon::version}};
+  json answer = {{"client", OPERON_VERSION}};
   try {
     Client client(s);
     answer["server"] = client.json("GET", "/operon/v1/version").value("version", "");

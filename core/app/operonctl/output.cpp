@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.hpp"
-#include "operon/yaml/emit.hpp"
+#include "operon/yaml/yaml.hpp"
 
 namespace operon::ctl {
 namespace {

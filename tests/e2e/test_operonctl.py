@@ -1,0 +1,183 @@
+"""operonctl as people and scripts use it."""
+
+import json
+import os
+import pty
+import subprocess
+import unittest
+
+from operon_harness import BUILD, Host, free_port, until
+
+CTL = str(BUILD / "bin" / "operonctl")
+
+FIELDS = """
+title: Fields
+description: has fields
+fields:
+  - {name: count, type: number, variable: COUNT, default: "2", short_description: How many}
+  - {name: word, type: string, variable: WORD, required: "true", validator: "^[a-z]+$", short_description: Which word}
+  - {name: secret, type: string, variable: HIDDEN, secret: "true"}
+  - {name: file, type: file, variable: INPUT, mount_path: /data/input}
+run: {argv: [/bin/sh, -c, 'i=0; while [ $i -lt $COUNT ]; do echo $WORD; i=$((i+1)); done; [ -z "$INPUT" ] || cat "$INPUT"']}
+"""
+
+
+class Operonctl(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.host = Host().start()
+        cls.host.scenario("fields", FIELDS)
+        cls.host.shell_scenario("fails", "echo oops; exit 9")
+        cls.host.shell_scenario("sleeper", "echo up; exec sleep 600")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.host.remove()
+
+    def ctl(self, *args, code=0, env=None):
+        result = subprocess.run([CTL, *args], capture_output=True, text=True, timeout=60,
+                                env={"PATH": os.environ["PATH"], "HOME": str(self.host.folder), "OPERON_SERVER": f"http://127.0.0.1:{self.host.port}", **(env or {})})
+        self.assertEqual(result.returncode, code, result)
+        return result
+
+    def test_targets_and_clusters(self):
+        self.assertIn("localhost", self.ctl("targets").stdout)
+        uuid = self.ctl("targets", "-o", "name").stdout.strip()
+        self.assertIn("localhost", self.ctl("clusters", uuid).stdout)
+        self.assertIn("localhost", self.ctl("clusters", "-o", "name").stdout.split())
+
+    def test_scenarios(self):
+        self.assertEqual({"fields", "fails", "sleeper"} - set(self.ctl("scenarios", "-o", "name").stdout.split()), set())
+        table = self.ctl("scenario", "fields").stdout
+        for word in ("COUNT", "number", "WORD", "yes", "INPUT"):
+            self.assertIn(word, table)
+        self.assertEqual(json.loads(self.ctl("scenario", "fields", "-o", "json").stdout)["reference"], "dir://fields")
+        self.assertIn("reference: dir://fields", self.ctl("scenario", "fields", "-o", "yaml").stdout.replace('"', ""))
+        self.assertIn("not found", self.ctl("scenario", "nothing", code=1).stderr)
+
+    def test_run_follow(self):
+        result = self.ctl("run", "fields", "--set", "WORD=hello", "--follow")
+        self.assertEqual(result.stdout, "hello\nhello\n")
+        self.assertIn("Succeeded", result.stderr)
+
+    def test_run_with_a_file(self):
+        local = self.host.folder / "input.txt"
+        local.write_text("from a file\n")
+        result = self.ctl("run", "fields", "--set", "WORD=x", "--set", "COUNT=0", "--set", f"INPUT={local}", "-f")
+        self.assertEqual(result.stdout, "from a file\n")
+
+    def test_values_are_checked_before_anything_is_sent(self):
+        result = self.ctl("run", "fields", "--set", "WORD=NOT", code=1)
+        self.assertIn("word", result.stderr.lower())
+        self.assertIn("^[a-z]+$", result.stderr)
+        self.assertIn("word", self.ctl("run", "fields", code=1).stderr.lower())
+        self.assertIn("COUNT", self.ctl("run", "fields", "--set", "WORD=a", "--set", "COUNT=many", code=1).stderr.upper())
+        self.assertNotIn("topsecret", self.ctl("run", "fields", "--set", "WORD=A", "--set", "HIDDEN=topsecret", code=1).stderr)
+
+    def test_a_failed_run_is_not_a_failed_command(self):
+        result = self.ctl("run", "fails", "--wait", code=10)
+        self.assertIn("Failed", result.stderr)
+        self.assertIn("9", result.stderr)
+        self.ctl("run", "fails")
+
+    def test_jobs_logs_stop(self):
+        job = self.ctl("run", "sleeper", "-o", "name").stdout.strip()
+        self.host.wait_status(job, "Running")
+        self.assertIn("Running", self.ctl("job", job).stdout)
+        self.assertIn(job, self.ctl("jobs", "--status", "Running", "-o", "name").stdout)
+        until("the log", lambda: self.ctl("logs", job).stdout == "up\n")
+        self.assertRegex(self.ctl("logs", job, "--timestamps").stdout, r"^\d{4}-\d\d-\d\dT[\d:.]+Z up\n$")
+        self.assertIn("Stopped", self.ctl("stop", job).stdout)
+        self.assertIn("Stopped", self.ctl("job", job).stdout)
+        another = self.ctl("run", "sleeper", "-o", "name").stdout.strip()
+        self.host.wait_status(another, "Running")
+        self.ctl("stop", "--all")
+        self.assertEqual(self.host.status(another), "Stopped")
+        self.assertIn("not found", self.ctl("logs", "nobody", code=1).stderr)
+
+    def test_watch(self):
+        watch = subprocess.Popen([CTL, "--server", f"http://127.0.0.1:{self.host.port}", "jobs", "--limit", "1", "--watch", "-o", "name"], stdout=subprocess.PIPE, text=True)
+        try:
+            until("the watch stands", lambda: (self.host.metric("operon_http_streams") or 0) >= 1)
+            job = self.ctl("run", "fails", "-o", "name").stdout.strip()
+            line = ""
+            while job not in line:
+                line = watch.stdout.readline()
+                self.assertNotEqual(line, "")
+        finally:
+            watch.kill()
+            watch.wait()
+            watch.stdout.close()
+
+    def test_freeze(self):
+        self.assertIn("frozen", self.ctl("freeze", "--reason", "release day", "--stop-all").stdout)
+        try:
+            self.assertIn("release day", self.ctl("run", "fields", "--set", "WORD=a", code=1).stderr)
+            self.assertIn("release day", self.ctl("status").stdout)
+        finally:
+            self.ctl("unfreeze")
+        self.ctl("run", "fields", "--set", "WORD=a", "--wait")
+
+    def test_plugins_and_version(self):
+        table = self.ctl("plugin", "list").stdout
+        for name in ("target-file", "registry-dir", "runner-process"):
+            self.assertRegex(table, rf"{name}.*ready")
+        self.assertIn("operond", self.ctl("version").stdout)
+
+    def test_no_server(self):
+        result = self.ctl("jobs", code=3, env={"OPERON_SERVER": f"http://127.0.0.1:{free_port()}"})
+        self.assertIn("is operond running?", result.stderr)
+
+    def test_usage(self):
+        self.ctl("nonsense", code=2)
+        self.ctl("jobs", "-o", "nonsense", code=2)
+        self.ctl("run", "fields", "--set", "NOEQUALS", code=2)
+        self.assertIn("Exit codes", self.ctl("--help").stdout)
+
+    def test_configuration_file(self):
+        folder = self.host.folder / ".config" / "operon"
+        folder.mkdir(parents=True)
+        (folder / "operonctl.yaml").write_text(f"server: http://127.0.0.1:{self.host.port}\n")
+        plain = {"PATH": os.environ["PATH"], "HOME": str(self.host.folder)}
+        self.assertEqual(subprocess.run([CTL, "status"], env=plain, capture_output=True).returncode, 0)
+        (folder / "operonctl.yaml").write_text("sever: x\n")
+        wrong = subprocess.run([CTL, "status"], env=plain, capture_output=True, text=True)
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("unknown key 'sever'", wrong.stderr)
+        (folder / "operonctl.yaml").unlink()
+
+    def test_completion(self):
+        for shell in ("bash", "zsh", "fish"):
+            self.assertIn("scenarios", self.ctl("completion", shell).stdout)
+        script = self.ctl("completion", "bash").stdout + "\nCOMP_WORDS=(operonctl sc); COMP_CWORD=1; _operonctl; echo ${COMPREPLY[@]}"
+        words = subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split()
+        self.assertEqual(words, ["scenarios", "scenario"])
+
+    def test_colour_only_on_a_terminal(self):
+        def on_terminal(env):
+            master, slave = pty.openpty()
+            subprocess.run([CTL, "plugin", "list"], stdout=slave, stderr=slave, check=True,
+                           env={"PATH": os.environ["PATH"], "OPERON_SERVER": f"http://127.0.0.1:{self.host.port}", **env})
+            os.close(slave)
+            text = os.read(master, 65536)
+            os.close(master)
+            return text
+        self.assertIn(b"\x1b[32mready", on_terminal({}))
+        self.assertNotIn(b"\x1b", on_terminal({"NO_COLOR": "1"}))
+        self.assertNotIn("\x1b", self.ctl("plugin", "list").stdout)
+
+    def test_plugin_call_and_validate(self):
+        echo = str(BUILD / "plugins-test" / "libecho.so")
+        answer = self.ctl("plugin", "call", echo, "test.echo/1", "echo", '{"text":"hi"}')
+        self.assertIn("hi", answer.stdout)
+        self.assertIn("test.echo/1", self.ctl("plugin", "call", echo, "test.echo/1", "nonsense", code=1).stderr)
+        for library in (echo, str(BUILD / "plugins" / "libregistry-dir.so"), str(BUILD / "plugins" / "libtarget-file.so")):
+            config = json.dumps({"path": str(self.host.scenarios)}) if "registry" in library else "{}"
+            result = self.ctl("plugin", "validate", library, "--plugin-config", config)
+            self.assertIn("valid", result.stdout)
+            self.assertNotIn("FAILED", result.stdout)
+        self.ctl("plugin", "validate", "/bin/true", code=1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
