@@ -31,6 +31,9 @@ struct ServerLimits {
   std::chrono::milliseconds idle_ms_max{60000};    ///< between requests
   std::chrono::milliseconds write_ms_max{30000};   ///< a peer that takes nothing
   unsigned requests_per_connection_max = 100000;
+  size_t bodies_bytes_max = 256u << 20;    ///< all bodies that are being read or handled at one time, together: 503 + Retry-After
+  size_t drain_bytes_max = 256u << 10;     ///< of a body that nobody wants; more: the connection is closed after the answer
+  unsigned reactor_threads = 1;            ///< loops that read requests and answer `no_block` routes
   unsigned streams_max = 10000;            ///< 503 + Retry-After
   unsigned stream_threads = 2;
   size_t stream_buffer_bytes_max = 64u << 10;  ///< per stream, made when needed
