@@ -110,6 +110,9 @@ class JobTable {
   /// Called after every change, on any thread; must not block. Returns a handle that ends the subscription when destroyed.
   std::shared_ptr<void> subscribe(std::function<void()>);
 
+  /// Looks at once for what is due (time limits, retries, retention) instead of within a second. For clocks that jump.
+  void wake();
+
   /// For readiness: what is wrong with the store, empty when nothing.
   std::string store_trouble() const;
 

@@ -1,0 +1,149 @@
+#include "core/jobs/commit_queue.hpp"
+
+#include <future>
+
+#include "core/jobs/sqlite_connection.hpp"
+#include "core/log/log.hpp"
+
+namespace operon::jobs {
+namespace {
+
+constexpr std::chrono::seconds tidy_after{5};
+
+}  // namespace
+
+CommitQueue::CommitQueue(std::unique_ptr<sqlite::Connection> connection, unsigned queued_max, unsigned per_commit_max)
+    : connection_(std::move(connection)),
+      queued_max_(queued_max),
+      per_commit_max_(per_commit_max),
+      failures_(metrics::counter("operon_store_write_failures_total", "Writes of the state store that failed")),
+      thread_([this] { loop(); }) {}
+
+CommitQueue::~CommitQueue() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void CommitQueue::post(Work work, Done done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (queue_.size() < queued_max_ && !stopping_) {
+      queue_.push_back({std::move(work), std::move(done), {}});
+      wake_.notify_one();
+      return;
+    }
+  }
+  failures_.add();
+  done(Error(Code::resource_exhausted, "the state store cannot keep up: " + std::to_string(queued_max_) + " writes are waiting (writes_queued_max)"));
+}
+
+void CommitQueue::run(Work work) {
+  std::promise<std::optional<Error>> promise;
+  auto future = promise.get_future();
+  post(std::move(work), [&promise](const std::optional<Error>& error) { promise.set_value(error); });
+  if (const auto error = future.get()) throw Error(*error);
+}
+
+std::string CommitQueue::trouble() const {
+  std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+void CommitQueue::loop() {
+  bool untidy = false;
+  std::vector<Item> batch;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      const auto due = [this] { return stopping_ || !queue_.empty(); };
+      if (!untidy) {
+        wake_.wait(lock, due);
+      } else if (!wake_.wait_for(lock, tidy_after, due)) {
+        lock.unlock();
+        tidy();
+        untidy = false;
+        continue;
+      }
+      if (queue_.empty()) return;  // stopping
+      while (!queue_.empty() && batch.size() < per_commit_max_) {
+        batch.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+    }
+    commit(batch);
+    finish(batch);
+    batch.clear();
+    untidy = true;
+  }
+}
+
+void CommitQueue::transact(const std::function<void()>& body) {
+  connection_->execute("BEGIN IMMEDIATE");
+  try {
+    body();
+    connection_->execute("COMMIT");
+  } catch (...) {
+    try {
+      connection_->execute("ROLLBACK");
+    } catch (const Error&) {  // SQLite has rolled back by itself already
+    }
+    throw;
+  }
+}
+
+void CommitQueue::commit(std::vector<Item>& batch) {
+  if (batch.size() == 1) return commit_alone(batch.front());
+  try {
+    transact([&] {
+      for (auto& item : batch) item.work(*connection_);
+    });
+  } catch (const std::exception&) {
+    // One of them may be at fault: each on its own, so that nobody fails for another's sake.
+    for (auto& item : batch) commit_alone(item);
+  }
+}
+
+void CommitQueue::commit_alone(Item& item) {
+  try {
+    transact([&] { item.work(*connection_); });
+  } catch (const Error& e) {
+    item.error = e;
+  } catch (const std::exception& e) {
+    item.error = Error(Code::internal, e.what());
+  }
+}
+
+void CommitQueue::finish(std::vector<Item>& batch) {
+  std::string trouble;
+  for (const auto& item : batch) {
+    if (!item.error || (item.error->code() != Code::unavailable && item.error->code() != Code::data_loss)) continue;
+    failures_.add();
+    trouble = item.error->what();
+  }
+  std::string before;
+  {
+    std::lock_guard lock(mutex_);
+    before = std::exchange(trouble_, trouble);
+  }
+  if (!trouble.empty() && before.empty()) log::error("the state store cannot be written; no new run is accepted", {{"error", trouble}});
+  if (trouble.empty() && !before.empty()) log::info("the state store can be written again");
+  for (auto& item : batch) {
+    if (item.done) item.done(item.error);
+  }
+}
+
+/// Secrets of requests that are gone stand in the log file until it is cut: SQLite itself would leave them there until they are written over.
+void CommitQueue::tidy() noexcept {
+  try {
+    auto statement = connection_->statement("PRAGMA wal_checkpoint(TRUNCATE)");
+    statement.run();
+  } catch (const std::exception& e) {
+    log::debug("checkpoint put off", {{"error", e.what()}});
+  }
+}
+
+}  // namespace operon::jobs

@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/text.hpp"
+#include "core/jobs/job_table_state.hpp"
+
+namespace operon::jobs {
+namespace {
+
+[[noreturn]] void bad_token() {
+  throw Error(Error(Code::invalid_argument, "`continue` is not a token that this server gave: list again from the start").with_field("continue"));
+}
+
+/// base64url without padding of "created.id": clients put it into a query as it is.
+std::string make_token(const PageKey& key) {
+  std::string text = base::base64_encode(std::to_string(key.created_unix_ms) + "." + key.id);
+  text.erase(std::find(text.begin(), text.end(), '='), text.end());
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
+std::optional<PageKey> read_token(std::string_view token) {
+  if (token.empty()) return std::nullopt;
+  if (token.size() > 256) bad_token();
+  std::string text(token);
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  text.append((4 - text.size() % 4) % 4, '=');
+  const auto plain = base::base64_decode(text);
+  if (!plain) bad_token();
+  const size_t dot = plain->find('.');
+  if (dot == std::string::npos) bad_token();
+  PageKey key;
+  const char* end = plain->data() + dot;
+  const auto [stopped, error] = std::from_chars(plain->data(), end, key.created_unix_ms);
+  key.id = plain->substr(dot + 1);
+  const bool id_good = !key.id.empty() && key.id.size() <= 64 &&
+                       std::all_of(key.id.begin(), key.id.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; });
+  if (error != std::errc() || stopped != end || key.created_unix_ms < 0 || !id_good) bad_token();
+  return key;
+}
+
+bool matches(const Job& job, const JobFilter& filter) {
+  return (!filter.phase || job.phase == *filter.phase) && (filter.scenario_name.empty() || job.scenario_name == filter.scenario_name) &&
+         (filter.target_id.empty() || job.target_id == filter.target_id) && (filter.cluster_name.empty() || job.cluster_name == filter.cluster_name);
+}
+
+}  // namespace
+
+std::optional<Job> JobTable::Impl::get(std::string_view id) const {
+  {
+    std::lock_guard lock(mutex_);
+    const auto entry = find(id);
+    if (entry && entry->announced) return shown(*entry);
+  }
+  const auto record = store_->get(id);
+  if (!record) return std::nullopt;
+  // A start that is being recorded at this moment has not been accepted yet.
+  if (!record->job.ended() && record->job.revision == 0) {
+    std::lock_guard lock(mutex_);
+    const auto entry = find(id);
+    if (entry && entry->announced) return shown(*entry);
+    if (entry) return std::nullopt;
+  }
+  return record->job;
+}
+
+/// Runs in memory and ended runs of the store, merged. Memory is read first: a run that ends meanwhile is then in both, never in neither.
+Page JobTable::Impl::list(const JobFilter& filter, unsigned limit, std::string_view token) const {
+  const auto after = read_token(token);
+  struct Row {
+    PageKey key;
+    std::shared_ptr<const std::string> json;
+  };
+  std::vector<Row> live;
+  {
+    std::lock_guard lock(mutex_);
+    auto place = after ? ordered_.lower_bound(*after) : ordered_.end();
+    while (place != ordered_.begin() && (limit == 0 || live.size() <= limit)) {
+      --place;
+      const Entry& entry = *place->second;
+      if (!entry.announced || !matches(entry.job(), filter)) continue;
+      live.push_back({place->first, entry.stage == Stage::queued ? std::make_shared<const std::string>(to_contract_json(shown(entry))) : entry.json});
+    }
+  }
+  std::vector<PageRow> ended;
+  if (!filter.phase || kind::terminal(*filter.phase)) {
+    // One more than asked tells whether there is a next page; those that are in memory too may take places.
+    ended = store_->ended_page(filter, limit == 0 ? 0 : limit + 1 + static_cast<unsigned>(live.size()), after);
+  }
+  Page page;
+  page.jobs_json.reserve(2 + (live.size() + ended.size()) * 400);
+  page.jobs_json = "[";
+  unsigned count = 0;
+  PageKey last;
+  auto a = live.begin();
+  auto b = ended.begin();
+  while (a != live.end() || b != ended.end()) {
+    const bool from_memory = b == ended.end() || (a != live.end() && a->key >= b->key);
+    if (limit != 0 && count == limit) {
+      page.continue_token = make_token(last);
+      break;
+    }
+    if (count++ != 0) page.jobs_json += ',';
+    if (from_memory) {
+      if (b != ended.end() && b->key == a->key) ++b;
+      page.jobs_json += *a->json;
+      last = a->key;
+      ++a;
+    } else {
+      page.jobs_json += b->json;
+      last = b->key;
+      ++b;
+    }
+  }
+  page.jobs_json += ']';
+  return page;
+}
+
+}  // namespace operon::jobs

@@ -1,0 +1,24 @@
+/// core/jobs/sqlite_store.hpp: the store in one SQLite file.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include "core/jobs/store.hpp"
+
+namespace operon::jobs {
+
+struct SqliteLimits {
+  unsigned read_connections_max = 4;
+  unsigned writes_queued_max = 50000;
+  unsigned writes_per_commit_max = 512;
+  std::chrono::milliseconds busy_timeout_ms{5000};
+};
+
+/// Opens or makes the file (mode 0600, beside it `-wal`, `-shm` and `.lock`), brings its schema up to date and checks it whole.
+/// Throws Error: failed_precondition when a newer operon has written it or another process has it open; data_loss when it is damaged;
+/// unavailable when it cannot be opened or written.
+std::shared_ptr<Store> open_sqlite_store(const std::filesystem::path& file, SqliteLimits = {});
+
+}  // namespace operon::jobs
