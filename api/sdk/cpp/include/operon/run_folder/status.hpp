@@ -18,6 +18,8 @@ inline constexpr std::string_view signal = "signal";                    ///< tha
 inline constexpr std::string_view out_of_memory = "out-of-memory";      ///< "1": the kernel killed something of the run for want of memory
 inline constexpr std::string_view failed_step = "failed-step";          ///< cause not_started: what could not be done
 inline constexpr std::string_view failed_errno = "failed-errno";
+inline constexpr std::string_view failed_on = "failed-on";              ///< cause not_started: the program or folder that it failed on
+inline constexpr std::string_view time_limit_ms = "time-limit-ms";      ///< that the run had; absent = none
 inline constexpr std::string_view revert = "revert";                    ///< absent: there was nothing to undo
 inline constexpr std::string_view log_end = "log-end";                  ///< bytes written by the run, lost ones too
 inline constexpr std::string_view log_lost = "log-lost";                ///< bytes that could not be stored

@@ -98,10 +98,10 @@ class Clock {
 };
 
 struct HttpRequest {
-  std::string url;
+  std::string url{};
   std::string method = "GET";
-  std::map<std::string, std::string> headers;
-  std::string body;                     ///< UTF-8 text
+  std::map<std::string, std::string> headers{};
+  std::string body{};                   ///< UTF-8 text
   std::chrono::milliseconds timeout{30'000};
   size_t body_bytes_max = 4u << 20;     ///< of the answer; more is RESOURCE_EXHAUSTED
 };
