@@ -96,6 +96,14 @@ VerbRef InstanceImpl::find(std::string_view interface_id, std::string_view verb)
   return {};
 }
 
+std::vector<std::string> InstanceImpl::verbs(std::string_view interface_id) const {
+  std::vector<std::string> names;
+  for (const VerbEntry& entry : core_.verbs) {
+    if (entry.interface_id == interface_id) names.push_back(entry.name);
+  }
+  return names;
+}
+
 VerbEntry* InstanceImpl::entry(VerbRef ref) const noexcept {
   if (ref.index >= core_.verbs.size()) return nullptr;
   VerbEntry& found = core_.verbs[ref.index];

@@ -22,6 +22,7 @@ class InstanceImpl final : public Instance {
   InstanceState state() const noexcept override;
   bool offers(std::string_view interface_id) const noexcept override;
   VerbRef find(std::string_view interface_id, std::string_view verb) const noexcept override;
+  std::vector<std::string> verbs(std::string_view interface_id) const override;
   std::string call(VerbRef, std::string_view request_json, const CallContext&, const std::function<void(uint32_t, std::string_view)>&) override;
   Code call_no_block(VerbRef, std::string_view request_json, std::string& reply) noexcept override;
   CallHandle start(VerbRef, std::string request_json, const CallContext&, std::shared_ptr<CallObserver>) override;

@@ -1,9 +1,16 @@
 #include "core/app/operonctl/lone_plugin.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 
-#include "core/app/services.hpp"
+#include "core/base/clock.hpp"
+#include "core/base/clock_service.hpp"
 #include "core/base/files.hpp"
+#include "core/jobs/kv_service.hpp"
+#include "core/jobs/sqlite_store.hpp"
+#include "core/metrics/metrics_service.hpp"
+#include "core/net/client.hpp"
+#include "core/net/http_service.hpp"
 #include "operon/error.hpp"
 
 namespace operon::ctl {
@@ -11,6 +18,12 @@ namespace {
 
 constexpr size_t manifest_bytes_max = 1u << 20;
 constexpr std::chrono::milliseconds stop_grace{5000};
+
+std::filesystem::path make_state_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "operonctl-XXXXXX").string();
+  if (!mkdtemp(name.data())) throw Error{Code::unavailable, "no temporary folder " + name + " can be made"};
+  return name;
+}
 
 }  // namespace
 
@@ -22,7 +35,11 @@ plugin::Manifest manifest_beside(const std::string& library) {
 LonePlugin::LonePlugin(const std::string& library, const std::string& config_json) {
   const plugin::Manifest manifest = manifest_beside(library);
   instances_ = std::make_unique<plugin::Instances>(std::vector{std::filesystem::absolute(library).parent_path()}, plugin::InstanceLimits{});
-  app::add_services(*instances_, nullptr);
+  state_ = make_state_folder();
+  instances_->add_service(std::make_shared<base::ClockService>(base::system_clock()));
+  instances_->add_service(metrics::make_metrics_service());
+  instances_->add_service(net::make_http_service(std::make_shared<net::Client>()));
+  instances_->add_service(jobs::make_kv_service(jobs::open_sqlite_store(state_ / "lone.db")));
   plugin::InstanceSpec spec;
   spec.name = manifest.id;
   spec.plugin = manifest.id;
@@ -35,7 +52,10 @@ LonePlugin::LonePlugin(const std::string& library, const std::string& config_jso
 
 LonePlugin::~LonePlugin() {
   instance_.reset();
-  instances_->stop(stop_grace);
+  if (instances_) instances_->stop(stop_grace);
+  instances_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(state_, ignored);
 }
 
 }  // namespace operon::ctl

@@ -1,6 +1,7 @@
 /// core/app/operonctl/lone_plugin.hpp: one plugin library in this process, without a host daemon: what `plugin call` and `plugin validate` stand on.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -9,7 +10,7 @@
 
 namespace operon::ctl {
 
-/// Loads as operond would (same checks, same messages). Key-value state and everything else the plugin asks for lives in memory.
+/// Loads as operond would (same checks, same messages). Host services are the real ones; key-value state is private and temporary.
 class LonePlugin {
  public:
   /// Throws Error(failed_precondition) with the loader's own refusal.
@@ -20,6 +21,7 @@ class LonePlugin {
   plugin::Instances& instances() { return *instances_; }
 
  private:
+  std::filesystem::path state_;  ///< key-value state, gone with this object
   std::unique_ptr<plugin::Instances> instances_;
   std::shared_ptr<plugin::Instance> instance_;
 };
