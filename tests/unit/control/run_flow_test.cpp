@@ -1,0 +1,207 @@
+#include "core/control/run_flow.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "core/base/ids.hpp"
+#include "core/base/manual_clock.hpp"
+#include "tests/unit/control/fake_registry.hpp"
+#include "tests/unit/targets/fake_provider.hpp"
+#include "tests/unit/targets/temporary_folder.hpp"
+
+using namespace operon;
+using namespace operon::control;
+using nlohmann::json;
+
+namespace {
+
+/// The whole flow over instances in memory and a table that only remembers.
+struct Bench {
+  test::TemporaryFolder folder;
+  test::FakeDirectory plugins;
+  base::ManualClock clock;
+  FlowSettings settings;
+  std::map<std::string, jobs::Job, std::less<>> table;
+  std::vector<jobs::StartCommand> started;
+  std::optional<Error> start_error;
+  std::unique_ptr<targets::Targets> targets;
+  std::unique_ptr<RunFlow> flow;
+  std::string target_id;
+
+  Bench() {
+    test::make_provider(*plugins.add("clusters"), {"c", "localhost"});
+    test::make_registry(*plugins.add("registry"));
+    runner("process", R"({"accepts":["dir"]})");
+    runner("pods", R"({"accepts":["image"]})");
+    targets = std::make_unique<targets::Targets>(plugins.directory(), targets::file_store(folder.path()), clock, targets::TargetLimits{});
+    target_id = targets->create();
+    make();
+  }
+  void runner(const std::string& name, const std::string& attributes) {
+    plugins.add(name, attributes)->on("operon.job-runner/1", "validate", [](const std::string& request, const test::FakeInstance::Emit&) {
+      const auto environment = json::parse(request).value("environment", json::object());
+      if (environment.contains("LD_PRELOAD")) throw Error(Code::failed_precondition, "LD_PRELOAD may not be set");
+      return std::string("{}");
+    });
+  }
+  void make() {
+    JobPort port;
+    port.get = [this](std::string_view id) -> std::optional<jobs::Job> {
+      const auto it = table.find(id);
+      return it == table.end() ? std::nullopt : std::optional(it->second);
+    };
+    port.start = [this](jobs::StartCommand command) {
+      if (start_error) throw *start_error;
+      table[command.job.id] = command.job;
+      started.push_back(command);
+      return jobs::Accepted{command.job, false};
+    };
+    flow = std::make_unique<RunFlow>(plugins.directory(), *targets, port, settings);
+  }
+  json body() const { return {{"targetId", target_id}, {"clusterName", "c"}, {"scenarioImage", "dir://hello"}, {"scenarioName", "hello"}}; }
+  jobs::Accepted start(const json& b, std::string_view key = {}) {
+    return flow->start(parse_run_request(b.dump(), key, settings.limits), {"ada", "req-1"});
+  }
+  std::string refusal(const json& b, std::string_view key = {}) {
+    try {
+      start(b, key);
+    } catch (const Error& e) {
+      return std::to_string(static_cast<int>(e.code())) + ": " + e.what();
+    }
+    return "started";
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a run carries everything that its runner needs") {
+  Bench t;
+  auto body = t.body();
+  body["environment"] = {{"KEY", "sesame-sesame"}};
+  body["files"] = json::array({{{"name", "f"}, {"content", "aGVsbG8="}, {"mountPath", "/data/f"}}});
+  body["timeoutSeconds"] = 60;
+  t.start(body);
+
+  REQUIRE(t.started.size() == 1);
+  const auto& [job, request, blobs] = t.started[0];
+  CHECK(base::is_uuid(job.id));
+  CHECK(job.runner == "process");
+  CHECK(job.registry == "registry");
+  CHECK(job.provider == "clusters");
+  CHECK(job.user == "ada");
+  CHECK(job.validated);
+  CHECK(job.message.empty());
+  CHECK(job.timeout_seconds == 60);
+  CHECK(request.job_id == job.id);
+  CHECK(request.object_name == "krkn-job-" + job.id);
+  CHECK(request.target.kubeconfig == std::string(test::some_kubeconfig()));
+  CHECK(request.target.cluster_api_url == "https://c");
+  CHECK(request.environment.at("GREETING") == "hello");
+  CHECK(request.secret_variables == std::vector<std::string>{"KEY"});
+  CHECK(request.variables_known);
+  CHECK(request.scenario_run == R"json({"argv":["echo","$(GREETING)"]})json");
+  CHECK(request.kubeconfig_path == "/home/krkn/.kube/config");
+  REQUIRE(request.files.size() == 1);
+  CHECK(request.files[0].size == 5);
+  CHECK(request.files[0].sha256 == base::sha256_hex("hello"));
+  CHECK(*blobs.at(request.files[0].blob) == "hello");
+  CHECK(t.plugins.instances[2]->last_blobs()->at(request.files[0].blob) == blobs.at(request.files[0].blob));
+}
+
+TEST_CASE("a secret value is hidden from what people read while the run lives, and also when it was never started") {
+  Bench t;
+  auto body = t.body();
+  body["environment"] = {{"KEY", "sesame-sesame"}};
+  t.start(body);
+  CHECK(base::scrub("the key is sesame-sesame") == "the key is ***REDACTED***");
+}
+
+TEST_CASE("the runner is the request's, else the default's; one that cannot take the scenario is refused") {
+  Bench t;
+  t.settings.defaults.runner = "pods";
+  t.make();
+  CHECK(t.refusal(t.body()) == "9: runner 'pods' takes no dir:// scenarios (scenarioImage 'dir://hello'); runners that do: process");
+  auto body = t.body();
+  body["runner"] = "process";
+  CHECK(t.start(body).job.runner == "process");
+  body["runner"] = "nobody";
+  CHECK(t.refusal(body) == "9: runner 'nobody' is not configured; known: process, pods");
+  body["runner"] = "process";
+  body["scenarioImage"] = "quay.io/krkn-chaos/krkn-hub:x";
+  CHECK(t.refusal(body) ==
+        "9: runner 'process' takes no container images (scenarioImage 'quay.io/krkn-chaos/krkn-hub:x'); runners that do: pods");
+}
+
+TEST_CASE("an unknown scenario runs unchecked and its job says so") {
+  Bench t;
+  auto body = t.body();
+  body["scenarioImage"] = "quay.io/krkn-chaos/krkn-hub:x";
+  body["runner"] = "pods";
+  body["environment"] = {{"DB_PASSWORD", "correct-horse"}};
+  const auto accepted = t.start(body);
+  CHECK_FALSE(accepted.job.validated);
+  CHECK(accepted.job.registry.empty());
+  CHECK(accepted.job.message == "values were not checked: no registry knows this scenario");
+  CHECK(t.started[0].request.secret_variables == std::vector<std::string>{"DB_PASSWORD"});
+  CHECK_FALSE(t.started[0].request.variables_known);
+}
+
+TEST_CASE("nothing is recorded when a check fails") {
+  Bench t;
+  auto body = t.body();
+  body["environment"] = {{"COUNT", "many"}};
+  CHECK(t.refusal(body).substr(0, 2) == "9:");
+  body["environment"] = {{"LD_PRELOAD", "x"}};
+  CHECK(t.refusal(body) == "9: LD_PRELOAD may not be set");
+  body = t.body();
+  body["clusterName"] = "other";
+  CHECK(t.refusal(body) == "5: Kubeconfig for cluster 'other' not found in secret");
+  body["targetId"] = "nope";
+  CHECK(t.refusal(body) == "5: Secret with id 'nope' not found");
+  CHECK(t.started.empty());
+}
+
+TEST_CASE("a target without a kubeconfig is passed on without one") {
+  Bench t;
+  auto body = t.body();
+  body["clusterName"] = "localhost";
+  t.start(body);
+  CHECK_FALSE(t.started.at(0).request.target.kubeconfig.has_value());
+}
+
+TEST_CASE("the job id follows from the idempotency key, and a repeat is answered from the record") {
+  Bench t;
+  const auto first = t.start(t.body(), "key-1");
+  CHECK(first.job.id == base::uuid_v5("default", "key-1"));
+  CHECK_FALSE(first.repeated);
+
+  t.plugins.instances.clear();  // whatever became of the plugins since
+  const auto second = t.start(t.body(), "key-1");
+  CHECK(second.repeated);
+  CHECK(second.job.id == first.job.id);
+  auto other = t.body();
+  other["environment"] = {{"COUNT", "5"}};
+  CHECK(t.refusal(other, "key-1") ==
+        "9: idempotencyKey was used before with another body (job " + first.job.id + "): use a new key for a new run");
+  CHECK(t.started.size() == 1);
+}
+
+TEST_CASE("credentials of an own registry go to the runner and are hidden") {
+  Bench t;
+  t.plugins.add("oci", R"({"adhoc":true})");
+  test::make_registry(*t.plugins.instances.back());
+  auto body = t.body();
+  body["registryUrl"] = "r.example";
+  body["scenarioRepository"] = "a/b";
+  body["token"] = "canary-of-the-registry";
+  t.start(body);
+  REQUIRE(t.started.at(0).request.pull);
+  CHECK(t.started[0].request.pull->token == "canary-of-the-registry");
+  CHECK(base::scrub("canary-of-the-registry") == "***REDACTED***");
+}
+
+TEST_CASE("what the runner was refused is no refusal of the caller") {
+  Bench t;
+  t.start_error.emplace(Code::permission_denied, "pods is forbidden");
+  CHECK(t.refusal(t.body()) == "14: pods is forbidden");
+}

@@ -1,0 +1,131 @@
+#include "core/control/scenario_facts.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "operon/error.hpp"
+#include "tests/unit/control/fake_registry.hpp"
+
+using namespace operon;
+using namespace operon::control;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Bench {
+  test::FakeDirectory plugins;
+  Defaults defaults;
+  Validation validation = Validation::best_effort;
+  RunRequest request;
+
+  Bench() { request.scenario_image = "dir://hello"; }
+  ScenarioFacts ask() {
+    const auto directory = plugins.directory();
+    return find_scenario({directory, defaults, validation, 1s, "request"}, request);
+  }
+  std::string refusal() {
+    try {
+      ask();
+    } catch (const Error& e) {
+      return std::to_string(static_cast<int>(e.code())) + ": " + e.what();
+    }
+    return "none";
+  }
+};
+
+std::string value_refusal(const ScenarioFacts& facts, const RunRequest& request) {
+  try {
+    check_values(facts, request);
+  } catch (const Error& e) {
+    return std::to_string(static_cast<int>(e.code())) + " " + e.field();
+  }
+  return "none";
+}
+
+}  // namespace
+
+TEST_CASE("any registry may hold the scenario; the default one is asked first") {
+  Bench t;
+  test::make_dead_registry(*t.plugins.add("empty"), Code::not_found);
+  test::make_registry(*t.plugins.add("one"), "One");
+  test::make_registry(*t.plugins.add("two"), "Two");
+  CHECK(t.ask().registry == "one");
+  t.defaults.registry = "two";
+  const auto facts = t.ask();
+  CHECK(facts.known);
+  CHECK(facts.registry == "two");
+  CHECK(facts.run == R"json({"argv":["echo","$(GREETING)"]})json");
+  CHECK(declared_variables(facts) == std::vector<std::string>{"GREETING", "COUNT", "KEY", "LEVEL"});
+  t.request.registry = "one";
+  CHECK(t.ask().registry == "one");
+}
+
+TEST_CASE("a scenario that nobody knows runs unchecked, unless validation is required") {
+  Bench t;
+  test::make_registry(*t.plugins.add("one"));
+  t.request.scenario_image = "quay.io/some/image:tag";
+  CHECK_FALSE(t.ask().known);
+  CHECK(t.ask().why_unknown == "no registry knows this scenario");
+  t.validation = Validation::required;
+  CHECK(t.refusal() == "9: scenarioImage 'quay.io/some/image:tag': no registry knows this scenario, and validation is required here");
+}
+
+TEST_CASE("a registry that is away does not keep a known scenario from running") {
+  Bench t;
+  test::make_dead_registry(*t.plugins.add("dead"));
+  test::make_registry(*t.plugins.add("one"));
+  CHECK(t.ask().registry == "one");
+  t.request.scenario_image = "dir://other";
+  CHECK(t.ask().why_unknown == "no registry that answered knows this scenario (no answer from dead)");
+  t.validation = Validation::required;
+  CHECK(t.refusal().substr(0, 3) == "14:");
+}
+
+TEST_CASE("a registry that the request names answers for itself") {
+  Bench t;
+  test::make_registry(*t.plugins.add("one"));
+  test::make_dead_registry(*t.plugins.add("dead"), Code::permission_denied);
+  t.request.registry = "one";
+  t.request.scenario_image = "dir://other";
+  CHECK(t.refusal() == "5: Scenario 'dir://other' not found in registry 'one'");
+  t.request.registry = "dead";
+  CHECK(t.refusal() == "14: the registry is away");
+  t.request.registry = "nobody";
+  CHECK(t.refusal() == "9: registry 'nobody' is not configured; known: one, dead");
+}
+
+TEST_CASE("a registry of the request's own reaches the instance that takes it, with its keys") {
+  Bench t;
+  test::make_registry(*t.plugins.add("dir"));
+  test::make_registry(*t.plugins.add("oci", R"({"adhoc":true})"));
+  t.request.own_registry = kinds::scenario_registry::AdhocRegistry{"r.example", "a/b", "", "", "t", false, false};
+  CHECK(t.ask().registry == "oci");
+  CHECK(t.plugins.instances[1]->last_request("detail").find("\"r.example\"") != std::string::npos);
+  CHECK(t.plugins.instances[0]->calls("detail") == 0);
+}
+
+TEST_CASE("values are checked, defaulted, and a bad one is named by its variable") {
+  Bench t;
+  test::make_registry(*t.plugins.add("one"));
+  const auto facts = t.ask();
+  t.request.environment = {{"KEY", "sesame-sesame"}};
+  const auto values = check_values(facts, t.request);
+  CHECK(values.environment.at("GREETING") == "hello");
+  CHECK(values.environment.at("LEVEL") == "low");
+  CHECK(values.environment.count("COUNT") == 0);
+  CHECK(values.secret_variables == std::vector<std::string>{"KEY"});
+
+  t.request.environment = {{"COUNT", "many"}};
+  CHECK(value_refusal(facts, t.request) == "9 environment.COUNT");
+  t.request.environment = {{"LEVEL", "middle"}};
+  CHECK(value_refusal(facts, t.request) == "9 environment.LEVEL");
+}
+
+TEST_CASE("an image carries its globals' defaults itself, so they are not added") {
+  Bench t;
+  test::make_registry(*t.plugins.add("one"));
+  auto facts = t.ask();
+  facts.run.clear();
+  CHECK(check_values(facts, t.request).environment.count("LEVEL") == 0);
+  t.request.environment = {{"LEVEL", "middle"}};
+  CHECK(value_refusal(facts, t.request) == "9 environment.LEVEL");
+}
