@@ -60,6 +60,8 @@ static void describe(const Status& status, Buffer& text) {
   if (status.out_of_memory) append_record(text, keys::out_of_memory, "1");
   if (!status.failed_step.empty()) append_record(text, keys::failed_step, status.failed_step);
   if (status.failed_errno > 0) append_number(text, keys::failed_errno, static_cast<uint64_t>(status.failed_errno));
+  if (!status.failed_on.empty()) append_record(text, keys::failed_on, status.failed_on);
+  if (status.time_limit_ms > 0) append_number(text, keys::time_limit_ms, static_cast<uint64_t>(status.time_limit_ms));
   if (!status.revert.empty()) append_record(text, keys::revert, status.revert);
   append_number(text, keys::log_end, status.log_end);
   append_number(text, keys::log_lost, status.log_lost);

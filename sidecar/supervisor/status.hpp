@@ -18,6 +18,8 @@ struct Status {
   bool out_of_memory = false;
   std::string_view failed_step;
   int failed_errno = 0;
+  std::string_view failed_on;
+  int64_t time_limit_ms = 0;
   std::string_view revert;
   uint64_t log_end = 0, log_lost = 0;
 };

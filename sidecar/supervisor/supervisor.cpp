@@ -90,6 +90,7 @@ bool Supervisor::start() {
   if (!failed.empty()) {
     status_.failed_step = failed;
     status_.failed_errno = error;
+    if (readable) status_.failed_on = failed == step::workdir ? spec_.workdir : spec_.arguments[0];
     end(cause::not_started);
     return false;
   }
@@ -142,6 +143,7 @@ void Supervisor::end(std::string_view why) {
   status_.end_unix_ms = unix_ms();
   status_.log_end = log_.end_offset();
   status_.log_lost = log_.lost();
+  status_.time_limit_ms = settings_.time_limit_ms;
   cgroup_.remove();
   remove_secrets();
   while (!write_status(status_, true)) {

@@ -54,6 +54,8 @@ class Supervisor {
   std::string_view cause_;        ///< why it is being ended; empty as long as it is not
   int64_t kill_at_ = 0;           ///< steady; from then on KILL
   unsigned kill_rounds_ = 0;
+  bool stop_file_seen_ = false;
+  uint64_t stop_file_grace_ms_ = 0;
 };
 
 /// Tells whoever started the supervisor that `status` has been written.

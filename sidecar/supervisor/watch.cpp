@@ -89,15 +89,21 @@ void Supervisor::read_signals(Watched& watched) {
   }
 }
 
-/// The FIFO only says "look"; the file is what lasts, so a request that came before the FIFO was open is seen too.
+/// The file lasts, so a request from before the FIFO was open is seen too; the FIFO also works when the disk is full. Both say the grace.
 void Supervisor::look_for_stop_request() {
-  char bytes[64];
-  while (control_ >= 0 && read(control_, bytes, sizeof bytes) > 0) {
+  char bytes[256];
+  uint64_t grace = 0;
+  ssize_t got = 0;
+  while (control_ >= 0 && (got = read(control_, bytes, sizeof bytes)) > 0) {
+    const std::string_view text(bytes, static_cast<size_t>(got));
+    if (run_folder::decimal(text.substr(0, text.find('\n')), grace)) ask_to_end(cause::stop, static_cast<int64_t>(grace));
   }
   Buffer text;
-  uint64_t grace = 0;
   if (access(run_folder::stop_file, F_OK) != 0 || !read_file(run_folder::stop_file, text)) return;
   if (!run_folder::decimal(text.view(), grace)) grace = static_cast<uint64_t>(settings_.grace_ms);
+  if (stop_file_seen_ && grace == stop_file_grace_ms_) return;
+  stop_file_seen_ = true;
+  stop_file_grace_ms_ = grace;
   ask_to_end(cause::stop, static_cast<int64_t>(grace));
 }
 

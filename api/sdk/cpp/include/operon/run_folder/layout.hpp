@@ -4,7 +4,7 @@
 ///       spec                what to run (records, spec.hpp); removed by the supervisor when the run has ended
 ///       lock                locked (flock) as long as a supervisor lives: the only proof of life there is
 ///       status              what became of it (records, status.hpp); replaced by rename, never written in place
-///       control             a FIFO: any byte says "look at `stop`"
+///       control             a FIFO that takes the same request, "GRACE\n"; a byte of anything else only says "look at `stop`"
 ///       stop                a request to end the run: grace in milliseconds, decimal
 ///       log.<20 digits>     bytes of stdout and stderr in the order written; the number is the offset of the first byte
 ///       idx.<20 digits>     when the bytes of the segment of the same number were written: IndexEntry after IndexEntry
