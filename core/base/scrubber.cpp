@@ -32,7 +32,7 @@ RE2::Options options() {
 /// One pass finds where something may begin; the code below decides what it is and how far it goes.
 const RE2& candidates() {
   static const auto* expression = new RE2(
-      "((?:" OPERON_SECRET_WORDS "|\\bauth)[a-z0-9_.-]{0,40}\\\\{0,8}[\"']?\\s{0,8}[:=]\\s{0,8})"  // 1: name and separator
+      "((?:(?:" OPERON_SECRET_WORDS ")[a-z0-9_.-]{0,40}|\\bauth)\\\\{0,8}[\"']?\\s{0,8}[:=]\\s{0,8})"  // 1: name and separator
       "|\\b((?:bearer|basic)\\s{1,8}[a-z0-9._~+/=-]{8,})"                                          // 2: credentials of a header
       "|(eyj[a-z0-9_-]{8,}\\.[a-z0-9_-]{4,}\\.[a-z0-9_-]*)"                                        // 3: JWT
       "|\\b((?:akia|asia|aroa|aida)[a-z0-9]{16}\\b|gh[pousr]_[a-z0-9]{30,}|xox[abprs]-[a-z0-9-]{10,})"  // 4: vendors' keys
