@@ -16,53 +16,43 @@
 
 namespace operon::sdk {
 
-/// Text by key, durable, each instance its own. Keys have 1 to 256 bytes, values at most 64 KiB, both UTF-8.
+/// Text by key, durable, each instance its own. Keys and values are UTF-8; the host bounds both.
 class Kv {
  public:
   static constexpr const char* id = "operon.host.kv/1";
-  struct Entry {
-    std::string key, value;
-  };
 
   explicit Kv(Host host) : host_(std::move(host)) {}
 
   std::optional<std::string> get(const std::string& key) const {
-    const auto answer = host_.ask(id, "get", {{"key", key}});
-    std::optional<std::string> value;
-    members::read(answer, "value", value);
-    return value;
+    try {
+      std::string value;
+      members::require(host_.ask(id, "get", {{"key", key}}), "value", value);
+      return value;
+    } catch (const Error& e) {
+      if (e.code() == Code::not_found) return std::nullopt;
+      throw;
+    }
   }
   void put(const std::string& key, const std::string& value) const { host_.ask(id, "put", {{"key", key}, {"value", value}}); }
-  /// False when the key is there already; nothing changes then.
-  bool put_if_absent(const std::string& key, const std::string& value) const {
-    bool stored = false;
-    members::require(host_.ask(id, "put", {{"key", key}, {"value", value}, {"ifAbsent", true}}), "stored", stored);
-    return stored;
-  }
   /// False when there was nothing.
   bool remove(const std::string& key) const {
     bool removed = false;
     members::require(host_.ask(id, "delete", {{"key", key}}), "deleted", removed);
     return removed;
   }
-  /// All entries whose key begins with `prefix`, in the order of their bytes.
-  std::vector<Entry> list(const std::string& prefix = "") const {
-    std::vector<Entry> entries;
+  /// All keys that begin with `prefix`, in the order of their bytes.
+  std::vector<std::string> keys(const std::string& prefix = "") const {
+    std::vector<std::string> all;
     nlohmann::json request = {{"prefix", prefix}};
     for (;;) {
-      const auto answer = host_.ask(id, "list", request, [&](Stream stream, std::string_view text) {
-        if (stream != Stream::item) return true;
-        const auto item = nlohmann::json::parse(text);
-        Entry entry;
-        members::require(item, "key", entry.key);
-        members::require(item, "value", entry.value);
-        entries.push_back(std::move(entry));
-        return true;
-      });
+      const auto answer = host_.ask(id, "list", request);
+      std::vector<std::string> page;
+      members::require(answer, "keys", page);
+      all.insert(all.end(), page.begin(), page.end());
       std::optional<std::string> next;
       members::read(answer, "continue", next);
-      if (!next) return entries;
-      request["continue"] = *next;
+      if (!next) return all;
+      request["after"] = *next;
     }
   }
 
@@ -162,24 +152,6 @@ class Metrics {
     } catch (const Error&) {  // a metric is never worth a failure
     }
   }
-  Host host_;
-};
-
-/// Threads of the instance's executor, for work that blocks.
-class Executor {
- public:
-  static constexpr const char* id = "operon.host.executor/1";
-  explicit Executor(Host host) : host_(std::move(host)) {}
-
-  /// Runs `function` on a thread of the executor, where it may block. Throws Error(resource_exhausted) when the queue is full; dropped
-  /// when the plugin quiesces first.
-  void run(std::function<void()> function) const {
-    host_.ask_async(id, "run", nlohmann::json::object(), [function = std::move(function)](Answer answer) {
-      if (!answer.error) function();
-    });
-  }
-
- private:
   Host host_;
 };
 

@@ -5,7 +5,7 @@
 ///     auto state = host.call("operon.job-runner/1", "start", request).as<RunState>();
 ///     CHECK(host.breaches().empty());
 ///
-/// A call runs on a thread of its own, as on the host's executor. Services kv, clock, metrics and executor live in memory; serve() adds
+/// A call runs on a thread of its own, as on the host's executor. Services kv, clock, executor and metrics live in memory; serve() adds
 /// others. Nothing here checks the configuration against schema.json: the real host does. Link with ${CMAKE_DL_LIBS}.
 #pragma once
 

@@ -7,7 +7,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "operon/testing/call_record.hpp"
@@ -87,10 +86,6 @@ class OperationRecord : public std::enable_shared_from_this<OperationRecord> {
 /// Thread-safe. Stands behind operon_host_api::invoke of the testing host.
 class Services {
  public:
-  ~Services() {
-    for (auto& thread : threads_) thread.join();
-  }
-
   /// Answers `verb` of `service` in the test's way, before the ones built in. An empty function takes it back.
   void serve(const std::string& service, const std::string& verb, ServeFunction function) {
     const std::lock_guard lock(mutex_);
@@ -136,14 +131,9 @@ class Services {
            const nlohmann::json& request) {
     try {
       std::vector<Chunk> chunks;
-      if (service == "operon.host.clock/1" && verb == "sleep" && !is_served(service, verb)) {
+      if ((service == "operon.host.clock/1" || service == "operon.host.executor/1") && verb == "sleep" && !is_served(service, verb)) {
         const std::lock_guard lock(mutex_);
         sleepers_.emplace(now_ms_ + request.at("ms").get<int64_t>(), operation);
-        return;
-      }
-      if (service == "operon.host.executor/1" && verb == "run" && !is_served(service, verb)) {
-        const std::lock_guard lock(mutex_);
-        threads_.emplace_back([operation] { operation->end({}, OPERON_OK, "{}", ""); });
         return;
       }
       const auto answer = answer_of(service, verb, request, chunks);
@@ -172,28 +162,37 @@ class Services {
       return function(request, chunks);
     }
     const std::lock_guard lock(mutex_);
-    if (service == "operon.host.kv/1") return kv(verb, request, chunks);
+    if (service == "operon.host.kv/1") return kv(verb, request);
     if (service == "operon.host.clock/1" && verb == "now") return {{"unixMs", now_ms_}, {"steadyMs", now_ms_ - start_ms}};
     if (service == "operon.host.metrics/1") return metric(verb, request);
     throw Error(Code::unimplemented, "the testing host has no service " + service + " " + verb + ": serve it in the test");
   }
 
-  nlohmann::json kv(const std::string& verb, const nlohmann::json& request, std::vector<Chunk>& chunks) {
+  nlohmann::json kv(const std::string& verb, const nlohmann::json& request) {
     if (verb == "list") {
-      const auto prefix = request.value("prefix", "");
-      for (const auto& [key, value] : kv_) {
-        if (key.starts_with(prefix)) chunks.push_back({sdk::Stream::item, nlohmann::json{{"key", key}, {"value", value}}.dump()});
+      constexpr size_t keys_per_page = 2;  // small, so that paging is seen in tests
+      nlohmann::json answer = {{"keys", nlohmann::json::array()}};
+      const auto prefix = request.value("prefix", ""), after = request.value("after", "");
+      for (auto it = kv_.upper_bound(after); it != kv_.end(); ++it) {
+        if (!it->first.starts_with(prefix)) continue;
+        if (answer["keys"].size() == keys_per_page) {
+          answer["continue"] = answer["keys"].back();
+          break;
+        }
+        answer["keys"].push_back(it->first);
       }
-      return nlohmann::json::object();
+      return answer;
     }
     const auto key = request.at("key").get<std::string>();
-    const auto it = kv_.find(key);
-    if (verb == "get") return it == kv_.end() ? nlohmann::json::object() : nlohmann::json{{"value", it->second}};
+    if (verb == "get") {
+      const auto it = kv_.find(key);
+      if (it == kv_.end()) throw Error(Code::not_found, "no such key");
+      return {{"value", it->second}};
+    }
     if (verb == "delete") return {{"deleted", kv_.erase(key) > 0}};
     if (verb != "put") throw Error(Code::unimplemented, "operon.host.kv/1 has no verb " + verb);
-    const bool stored = it == kv_.end() || !request.value("ifAbsent", false);
-    if (stored) kv_[key] = request.at("value").get<std::string>();
-    return {{"stored", stored}};
+    kv_[key] = request.at("value").get<std::string>();
+    return nlohmann::json::object();
   }
 
   nlohmann::json metric(const std::string& verb, const nlohmann::json& request) {
@@ -223,7 +222,6 @@ class Services {
   std::map<std::string, double> metrics_;
   int64_t now_ms_ = start_ms;
   std::multimap<int64_t, std::shared_ptr<detail::OperationRecord>> sleepers_;
-  std::vector<std::thread> threads_;
 };
 
 }  // namespace operon::testing
