@@ -13,9 +13,12 @@
 #include <Poco/Net/TCPServerParams.h>
 #include <Poco/ThreadPool.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include <atomic>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -55,9 +58,10 @@ class AcceptedSocket : public Poco::Net::StreamSocketImpl {
 /// are taken (peers wait in the kernel's queue), no busy loop when descriptors have run out, and descriptors that programs we start do not inherit.
 class ListeningSocket : public Poco::Net::ServerSocketImpl {
  public:
-  ListeningSocket(Gate& gate, const std::function<void(const char*)>& refused) : gate_(gate), refused_(refused) {}
+  ListeningSocket(Gate& gate, const std::function<void(const char*)>& refused, int stop_event) : gate_(gate), refused_(refused), stop_event_(stop_event) {}
 
-  bool poll(const Poco::Timespan& timeout, int mode) override {
+  /// Waits for as long as it takes: Poco would wake up four times a second to see whether it is to stop, we are told.
+  bool poll(const Poco::Timespan& timeout, int) override {
     if (!gate_.wait_for_room(std::chrono::milliseconds(timeout.totalMilliseconds()))) {
       if (!full_) {
         log::warn("no further connection is accepted until one ends (connections_max)");
@@ -67,7 +71,8 @@ class ListeningSocket : public Poco::Net::ServerSocketImpl {
       return false;
     }
     full_ = false;
-    return ServerSocketImpl::poll(timeout, mode);
+    std::array<pollfd, 2> fds{{{sockfd(), POLLIN, 0}, {stop_event_, POLLIN, 0}}};
+    return ::poll(fds.data(), fds.size(), -1) > 0 && fds[1].revents == 0;
   }
 
   Poco::Net::SocketImpl* acceptConnection(SocketAddress& peer) override {
@@ -93,6 +98,7 @@ class ListeningSocket : public Poco::Net::ServerSocketImpl {
  private:
   Gate& gate_;
   const std::function<void(const char*)>& refused_;
+  const int stop_event_;
   bool full_ = false;
 };
 
@@ -187,6 +193,7 @@ struct Acceptor::Impl {
   Gate& gate;
   Sink sink;
   std::function<void(const char*)> refused;
+  base::Fd stop_event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::vector<Listener> listeners;
   Poco::ThreadPool pool;
   std::vector<std::unique_ptr<Poco::Net::TCPServer>> servers;
@@ -211,7 +218,7 @@ struct Acceptor::Impl {
   }
 
   void listen_on(const std::string& host, uint16_t port, bool ipv6_only) {
-    Listener socket(new ListeningSocket(gate, refused));
+    Listener socket(new ListeningSocket(gate, refused, stop_event.get()));
     bind(socket, host, port, ipv6_only);
     listeners.push_back(std::move(socket));
   }
@@ -240,6 +247,8 @@ void Acceptor::start() {
 void Acceptor::stop() {
   if (impl_->running) {
     impl_->running = false;
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t n = ::write(impl_->stop_event.get(), &one, sizeof(one));
     for (auto& server : impl_->servers) server->stop();
     impl_->pool.joinAll();
   }

@@ -391,7 +391,6 @@ Connection::Step Connection::start_stream() {
     x.response.status = 101;
     x.response.headers.insert(x.response.headers.end(), {{"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Accept", accept}});
   }
-  x.keep_alive = x.keep_alive && x.head_only;
   if (problem.body.empty() && !x.head_only && !core_.streams.reserve()) {
     core_.metrics.shed.add();
     problem = protocol_error(503, "as many streams as this server takes are open; try again (streams_max)");
@@ -404,6 +403,7 @@ Connection::Step Connection::start_stream() {
     write_answer(core_, x, out_, framing);
     return after_answer();
   }
+  x.keep_alive = false;  // a stream is the last thing on its connection
   write_answer(core_, x, out_, framing);
   start.out = out_.substr(out_at_);
   start.in.assign(input_);
