@@ -38,12 +38,13 @@ struct CountingIterator {
   friend bool operator!=(const CountingIterator& a, const CountingIterator& b) { return a.at != b.at; }
 };
 
-/// Builds the value while it checks. Every handler answers false to stop the parser; `fault` says why.
+/// Builds the value while it checks. Every handler answers false to stop the parser; `fault` says why, when `seen` was given.
 class Builder final : public nlohmann::json_sax<json> {
  public:
   Builder(const JsonLimits& limits, const char* begin, const char* const* seen) : limits_(limits), begin_(begin), seen_(seen) {}
 
   std::string fault;
+  bool refused = false;  ///< by a rule of ours, not by the parser
   json root;
 
   bool null() override { return add(nullptr); }
@@ -88,6 +89,8 @@ class Builder final : public nlohmann::json_sax<json> {
 
  private:
   bool refuse(const std::string& why) {
+    refused = true;
+    if (!seen_) return false;
     fault = "at byte " + std::to_string(*seen_ - begin_) + ": " + why;
     return false;
   }
@@ -142,11 +145,15 @@ json parse_json(std::string_view text, const JsonLimits& limits) {
     throw Error(Code::invalid_argument, "JSON of " + bytes_text(text.size()) + " is larger than " + bytes_text(limits.bytes_max));
   }
   if (text.starts_with("\xef\xbb\xbf")) throw Error(Code::invalid_argument, "invalid JSON at byte 1: begins with a byte order mark");
+  Builder builder(limits, text.data(), nullptr);
+  if (json::sax_parse(text.data(), text.data() + text.size(), &builder)) return std::move(builder.root);
+  if (!builder.refused) throw Error(Code::invalid_argument, "invalid JSON " + builder.fault);
+  // Once more, counting bytes: that costs several times as much, so only what is refused pays for it.
   const char* seen = text.data();
-  Builder builder(limits, text.data(), &seen);
+  Builder counting(limits, text.data(), &seen);
   CountingIterator begin{text.data(), &seen}, end{text.data() + text.size(), nullptr};
-  if (!json::sax_parse(begin, end, &builder)) throw Error(Code::invalid_argument, "invalid JSON " + builder.fault);
-  return std::move(builder.root);
+  json::sax_parse(begin, end, &counting);
+  throw Error(Code::invalid_argument, "invalid JSON " + counting.fault);
 }
 
 }  // namespace operon::base
