@@ -143,6 +143,19 @@ std::vector<Option> rest_options() {
        .help = "A peer that takes nothing for so long is cut",
        .unit = Unit::milliseconds},
       {.key = "rest.requests_per_connection_max", .slot = AT(rest.requests_per_connection_max), .help = "Then the connection is closed"},
+      {.key = "rest.bodies_bytes_max",
+       .slot = AT(rest.bodies_bytes_max),
+       .help = "Size of all bodies that are read or handled at one time; more are answered 503",
+       .unit = Unit::bytes,
+       .min = 1 << 20,
+       .max = int64_t{1} << 36},
+      {.key = "rest.drain_bytes_max",
+       .slot = AT(rest.drain_bytes_max),
+       .help = "Of a body that nobody wants: read so much to keep the connection, close it when there is more",
+       .unit = Unit::bytes,
+       .min = 0,
+       .max = 1 << 30},
+      {.key = "rest.reactor_threads", .slot = AT(rest.reactor_threads), .help = "Threads that read requests and answer the plain ones", .max = 64},
       {.key = "rest.streams_max", .slot = AT(rest.streams_max), .help = "Followed logs and event streams at a time; more are answered 503"},
       {.key = "rest.stream_threads", .slot = AT(rest.stream_threads), .help = "Threads that write all streams", .max = 64},
       {.key = "rest.stream_buffer_bytes_max",
@@ -173,6 +186,11 @@ std::vector<Option> job_options() {
        .slot = AT(jobs.stop_answer_ms),
        .help = "A stop that is not confirmed by then is answered 202",
        .unit = Unit::milliseconds},
+      {.key = "jobs.runner_copy_kept_seconds",
+       .slot = AT(jobs.runner_copy_kept_seconds),
+       .help = "A run that ended by itself stays with its runner for so long; DELETE removes it at once",
+       .unit = Unit::seconds,
+       .min = 0},
       {.key = "jobs.jobs_kept_max", .slot = AT(jobs.jobs_kept_max), .help = "Ended runs that are kept", .min = 0},
       {.key = "jobs.kept_seconds_max",
        .slot = AT(jobs.kept_seconds_max),
@@ -201,6 +219,30 @@ std::vector<Option> job_options() {
        .unit = Unit::bytes,
        .min = 0,
        .max = int64_t{1} << 50},
+  };
+}
+
+std::vector<Option> target_options() {
+  return {
+      {.key = "targets.provider_answer_ms_max",
+       .slot = AT(targets.provider_answer_ms_max),
+       .help = "Deadline of one provider's list of clusters",
+       .unit = Unit::milliseconds},
+      {.key = "targets.request_ms_max",
+       .slot = AT(targets.request_ms_max),
+       .help = "A target request is completed by then, whichever provider is missing",
+       .unit = Unit::milliseconds},
+      {.key = "targets.kubeconfig_ms_max",
+       .slot = AT(targets.kubeconfig_ms_max),
+       .help = "Deadline of a provider's answer with one cluster's kubeconfig",
+       .unit = Unit::milliseconds},
+      {.key = "targets.kept_seconds_after_use",
+       .slot = AT(targets.kept_seconds_after_use),
+       .help = "A target request that nobody uses is forgotten after that; 0: never",
+       .unit = Unit::seconds,
+       .min = 0},
+      {.key = "targets.target_requests_max", .slot = AT(targets.target_requests_max), .help = "Target requests that are kept; more are answered 429"},
+      {.key = "targets.clusters_max", .slot = AT(targets.clusters_max), .help = "Clusters of one provider in one request"},
   };
 }
 
@@ -257,7 +299,7 @@ std::vector<Option> plugin_options() {
 
 std::vector<Option> all_options() {
   std::vector<Option> all;
-  for (auto* part : {host_options, rest_options, job_options, plugin_options}) {
+  for (auto* part : {host_options, rest_options, job_options, target_options, plugin_options}) {
     for (auto& option : part()) all.push_back(std::move(option));
   }
   return all;

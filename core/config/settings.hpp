@@ -47,6 +47,9 @@ struct RestSettings {
   int64_t idle_ms_max = 60000;
   int64_t write_ms_max = 30000;
   int64_t requests_per_connection_max = 100000;
+  int64_t bodies_bytes_max = 256 << 20;
+  int64_t drain_bytes_max = 256 << 10;
+  int64_t reactor_threads = 1;
   int64_t streams_max = 10000;
   int64_t stream_threads = 2;
   int64_t stream_buffer_bytes_max = 64 << 10;
@@ -60,6 +63,7 @@ struct JobSettings {
   int64_t timeout_seconds_default = 6 * 3600;
   int64_t stop_grace_seconds = 5;
   int64_t stop_answer_ms = 10000;
+  int64_t runner_copy_kept_seconds = 3600;
   int64_t jobs_kept_max = 100000;
   int64_t kept_seconds_max = 7 * 24 * 3600;
 };
@@ -71,6 +75,16 @@ struct LogsSettings {
   int64_t follower_stall_ms = 30000;
   int64_t followers_max = 10000;
   int64_t archive_bytes_max = int64_t{10} << 30;
+};
+
+/// Limits of target requests.
+struct TargetSettings {
+  int64_t provider_answer_ms_max = 30000;
+  int64_t request_ms_max = 60000;
+  int64_t kubeconfig_ms_max = 10000;
+  int64_t kept_seconds_after_use = 24 * 3600;
+  int64_t target_requests_max = 10000;
+  int64_t clusters_max = 10000;
 };
 
 /// Limits of every plugin instance.
@@ -122,6 +136,7 @@ struct Settings {
   RestSettings rest;
   JobSettings jobs;
   LogsSettings logs;
+  TargetSettings targets;
   PluginLimitSettings plugin_limits;
   NetSettings net;
   DefaultInstances defaults;

@@ -1,0 +1,241 @@
+#include "core/app/operond/host.hpp"
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "core/app/operond/authentication.hpp"
+#include "core/app/operond/limits.hpp"
+#include "core/app/operond/probe_routes.hpp"
+#include "core/app/operond/readiness.hpp"
+#include "core/app/operond/state_dir.hpp"
+#include "core/base/clock_service.hpp"
+#include "core/config/reload.hpp"
+#include "core/http/server.hpp"
+#include "core/jobs/instance_runners.hpp"
+#include "core/jobs/kv_service.hpp"
+#include "core/jobs/sqlite_store.hpp"
+#include "core/log/log.hpp"
+#include "core/metrics/metrics.hpp"
+#include "core/metrics/metrics_service.hpp"
+#include "core/net/http_service.hpp"
+#include "core/plugin/directory.hpp"
+#include "core/rest/services.hpp"
+
+namespace operon::app {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds instances_stop_max{3000};
+constexpr milliseconds starts_in_flight_max{5000};
+
+std::shared_ptr<net::Client> make_http_client(const config::NetSettings& settings) {
+  static const char* const help = "Outbound HTTP requests of plugins, by how they ended";
+  const auto seconds = metrics::histogram("operon_net_request_duration_seconds", "Time of an outbound HTTP request, waiting included",
+                                          {0.005, 0.02, 0.1, 0.5, 2, 10, 60});
+  return std::make_shared<net::Client>(net_limits(settings), [seconds](const net::Observation& observation) {
+    metrics::counter("operon_net_requests_total", help, {{"outcome", observation.outcome}}).add();
+    seconds.observe(std::chrono::duration<double>(observation.took).count());
+  });
+}
+
+}  // namespace
+
+/// In the order of their making; destroyed in the opposite one.
+struct Host::Parts {
+  explicit Parts(const config::Settings& settings);
+  ~Parts();
+
+  void serve(const config::Settings&);
+  std::string plugin_trouble() const;
+  bool stop(milliseconds grace);
+
+  StateDir state;
+  std::optional<Tokens> tokens;
+  Readiness readiness;
+  http::Router probe_router, metrics_router, rest_router;
+  std::unique_ptr<http::Server> probe_server, metrics_server;
+  std::shared_ptr<jobs::Store> store;
+  std::shared_ptr<net::Client> http_client;
+  std::atomic<jobs::JobTable*> notified{nullptr};  // plugins notify before the table is there, and after it has gone
+  plugin::Instances instances;
+  jobs::InstanceRunners runners{instances};
+  std::unique_ptr<targets::Targets> targets;
+  std::unique_ptr<jobs::LogHub> logs;
+  std::unique_ptr<jobs::JobTable> jobs;
+  std::unique_ptr<control::RunFlow> run_flow;
+  std::unique_ptr<rest::Services> services;
+  std::unique_ptr<http::Server> rest_server;
+  bool stopped = false;
+};
+
+Host::Parts::Parts(const config::Settings& settings)
+    : state(settings.state_dir),
+      http_client(make_http_client(settings.net)),
+      instances({settings.plugin_dirs.begin(), settings.plugin_dirs.end()}, instance_limits(settings.plugin_limits)) {
+  if (settings.rest.auth == "token-file") tokens.emplace(settings.rest.token_file);
+
+  // Probes first: whoever watches the host sees it start.
+  http::AccessRules anyone;
+  anyone.hosts = settings.rest.hosts;
+  add_probe_routes(probe_router, readiness);
+  add_metrics_route(probe_router);
+  add_metrics_route(metrics_router);
+  if (!settings.probe_listen.empty()) {
+    probe_server = std::make_unique<http::Server>("probe", std::vector{settings.probe_listen}, probe_router, probe_limits(), anyone, std::nullopt);
+    probe_server->start();
+  }
+  if (!settings.metrics.listen.empty()) {
+    metrics_server = std::make_unique<http::Server>("metrics", std::vector{settings.metrics.listen}, metrics_router, probe_limits(), anyone,
+                                                    tls_of(settings.metrics.tls));
+    metrics_server->start();
+  }
+
+  store = jobs::open_sqlite_store(state.path() / "operon.db");
+  // Plugins keep their own files below it.
+  setenv("OPERON_STATE_DIR", state.path().c_str(), 1);
+  auto& clock = base::system_clock();
+  instances.add_service(std::make_shared<base::ClockService>(clock));
+  instances.add_service(jobs::make_kv_service(store));
+  instances.add_service(metrics::make_metrics_service());
+  instances.add_service(net::make_http_service(http_client));
+  instances.on_notify([this](const std::string& instance, std::string_view kind, std::string_view key) {
+    if (auto* table = notified.load(std::memory_order_acquire)) table->on_notify(instance, kind, key);
+  });
+  instances.load(instance_specs(settings));
+  readiness.add("plugins", [this] { return plugin_trouble(); });
+
+  const auto directory = plugin::directory_of(instances);
+  targets = std::make_unique<targets::Targets>(directory, targets::file_store(state.path() / "targets"), clock, target_limits(settings.targets));
+  logs = std::make_unique<jobs::LogHub>(state.path() / "logs", runners, log_limits(settings.logs));
+  jobs = std::make_unique<jobs::JobTable>(store, runners, *logs, clock, job_limits(settings.jobs));
+  readiness.add("store", [this] { return jobs->store_trouble(); });
+  run_flow = std::make_unique<control::RunFlow>(directory, *targets, control::port_of(*jobs), flow_settings(settings));
+  notified.store(jobs.get(), std::memory_order_release);
+  jobs->recover();
+  targets->resume();
+}
+
+void Host::Parts::serve(const config::Settings& settings) {
+  rest::Settings rest_settings;
+  rest_settings.version = OPERON_VERSION;
+  rest_settings.interim_status = settings.rest.interim_status;
+  services.reset(new rest::Services{plugin::directory_of(instances), *targets, *run_flow, *jobs, *logs, base::system_clock(), rest_settings});
+  rest::add_routes(rest_router, *services);
+  http::AccessRules access;
+  access.hosts = settings.rest.hosts;
+  access.origins = settings.rest.origins;
+  if (tokens) access.authenticate = [this](std::string_view header) { return tokens->caller(header); };
+  rest_server =
+      std::make_unique<http::Server>("rest", settings.listen, rest_router, rest_limits(settings.rest), access, tls_of(settings.rest.tls));
+  rest_server->start();
+  readiness.set_phase("serving");
+}
+
+std::string Host::Parts::plugin_trouble() const {
+  std::string text;
+  for (const auto& info : instances.info()) {
+    if (!info.required || info.state == plugin::InstanceState::ready) continue;
+    text += (text.empty() ? "" : "; ") + info.name + " is " + plugin::to_string(info.state) + (info.reason.empty() ? "" : ": " + info.reason);
+  }
+  return text;
+}
+
+bool Host::Parts::stop(milliseconds grace) {
+  stopped = true;
+  const auto end = steady_clock::now() + grace;
+  const auto left = [&](milliseconds keep) {
+    return std::max(std::chrono::duration_cast<milliseconds>(end - steady_clock::now()) - keep, milliseconds(0));
+  };
+  readiness.set_phase("draining");
+  if (jobs) jobs->drain(std::min(starts_in_flight_max, left(milliseconds(0)) / 2));
+  bool whole = true;
+  if (rest_server) whole = rest_server->drain(std::max(left(instances_stop_max), left(milliseconds(0)) / 2));
+  if (targets) targets->stop();
+  if (logs) logs->stop();
+  notified.store(nullptr, std::memory_order_release);
+  instances.stop(std::min(instances_stop_max, left(milliseconds(200))));
+  readiness.close();
+  for (auto* server : {&metrics_server, &probe_server}) {
+    if (*server) (*server)->drain(std::min(milliseconds(200), left(milliseconds(0))));
+  }
+  return whole;
+}
+
+Host::Parts::~Parts() {
+  if (!stopped) stop(milliseconds(2000));
+  // Streams look at logs and jobs, handlers at everything: they go first.
+  rest_server.reset();
+  metrics_server.reset();
+  probe_server.reset();
+}
+
+Host::Host(config::Settings settings) : settings_(std::move(settings)) {}
+Host::~Host() = default;
+
+void Host::start() {
+  parts_ = std::make_unique<Parts>(settings_);
+  try {
+    parts_->serve(settings_);
+  } catch (...) {
+    parts_.reset();
+    throw;
+  }
+}
+
+std::vector<std::string> Host::rest_addresses() const { return parts_->rest_server->addresses(); }
+
+std::vector<std::string> Host::probe_addresses() const {
+  return parts_->probe_server ? parts_->probe_server->addresses() : std::vector<std::string>();
+}
+
+milliseconds Host::drain_time() const { return std::chrono::seconds(settings_.drain_seconds_max); }
+
+bool Host::stop(milliseconds grace) {
+  const bool whole = parts_->stop(grace);
+  parts_.reset();
+  return whole;
+}
+
+void Host::reload(const config::Loaded& loaded) {
+  const auto reloads = [](std::string_view outcome) {
+    metrics::counter("operon_config_reloads_total", "Configuration reloads (SIGHUP), by outcome", {{"outcome", outcome}}).add();
+  };
+  if (!loaded.problems.empty()) {
+    for (const auto& problem : loaded.problems) log::error("reload: " + problem);
+    log::error("reload: the configuration has problems; the old one stays in force");
+    return reloads("refused");
+  }
+  const auto change = config::compare(settings_, loaded.settings);
+  bool all = change.restart.empty();
+  for (const auto* entry : change.plugins) {
+    try {
+      parts_->instances.reconfigure(entry->name, entry->config_json);
+      std::find_if(settings_.plugins.begin(), settings_.plugins.end(), [&](const auto& p) { return p.name == entry->name; })->config_json =
+          entry->config_json;
+      log::info("reload: instance reconfigured", {{"instance", entry->name}});
+    } catch (const std::exception& e) {
+      all = false;
+      log::error("reload: the instance keeps its old configuration: " + std::string(e.what()), {{"instance", entry->name}, {"at", entry->where}});
+    }
+  }
+  if (parts_->tokens) {
+    try {
+      log::info("reload: tokens read", {{"tokens", std::to_string(parts_->tokens->reload())}});
+    } catch (const std::exception& e) {
+      all = false;
+      log::error("reload: the old tokens stay in force: " + std::string(e.what()));
+    }
+  }
+  settings_ = config::take_reloadable(std::move(settings_), loaded.settings);
+  log::set_level(log::level_from_string(settings_.log.level));
+  for (const auto& key : change.reloadable) log::info("reload: taken up", {{"key", key}});
+  for (const auto& key : change.restart) log::warn("reload: needs a restart", {{"key", key}});
+  reloads(all ? "whole" : "part");
+  log::info(all ? "reload: done" : "reload: done, but for what is said above");
+}
+
+}  // namespace operon::app

@@ -1,0 +1,48 @@
+#include "core/app/operond/readiness.hpp"
+
+#include "core/base/scrubber.hpp"
+#include "core/base/text.hpp"
+
+namespace operon::app {
+
+void Readiness::add(std::string name, Check check) {
+  std::lock_guard lock(mutex_);
+  checks_.emplace_back(std::move(name), std::move(check));
+}
+
+void Readiness::close() {
+  std::lock_guard lock(mutex_);
+  checks_.clear();
+}
+
+void Readiness::set_phase(std::string phase) {
+  std::lock_guard lock(mutex_);
+  phase_ = std::move(phase);
+}
+
+Readiness::Report Readiness::report() const {
+  std::lock_guard lock(mutex_);
+  Report report;
+  report.checks.emplace_back("serving", phase_ == "serving" ? "" : "the host is " + phase_);
+  for (const auto& [name, check] : checks_) {
+    std::string wrong;
+    try {
+      wrong = check();
+    } catch (const std::exception& e) {
+      wrong = e.what();
+    }
+    report.checks.emplace_back(name, std::move(wrong));
+  }
+  for (const auto& [name, wrong] : report.checks) report.ready = report.ready && wrong.empty();
+  return report;
+}
+
+std::string text_of(const Readiness::Report& report, const std::string& endpoint) {
+  std::string text;
+  for (const auto& [name, wrong] : report.checks) {
+    text += wrong.empty() ? "[+]" + name + " ok\n" : "[-]" + name + " failed: " + base::printable(base::scrub(wrong), 500) + "\n";
+  }
+  return text + endpoint + (report.ready ? " check passed\n" : " check failed\n");
+}
+
+}  // namespace operon::app
