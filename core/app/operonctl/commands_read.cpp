@@ -5,7 +5,7 @@
 #include "core/app/operonctl/commands.hpp"
 #include "core/app/operonctl/output.hpp"
 #include "core/app/operonctl/target_request.hpp"
-#include "core/base/clock.hpp"
+#include "operon/error.hpp"
 
 namespace operon::ctl {
 namespace {
