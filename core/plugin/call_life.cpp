@@ -74,9 +74,9 @@ Error error_with_details(operon_status status, const std::string& message, const
   nlohmann::json json = nlohmann::json::parse(details, nullptr, false);
   auto text = [&](const char* key) { return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string(); };
   if (!json.is_object()) return error;
-  if (std::string reason = text("reason"); !reason.empty()) error = std::move(error).with_reason(reason);
-  if (std::string field = text("field"); !field.empty()) error = std::move(error).with_field(field);
-  if (auto ms = json.find("retryAfterMs"); ms != json.end() && ms->is_number_integer()) error = std::move(error).with_retry_after_ms(ms->get<int64_t>());
+  if (std::string reason = text("reason"); !reason.empty()) std::move(error).with_reason(reason);
+  if (std::string field = text("field"); !field.empty()) std::move(error).with_field(field);
+  if (auto ms = json.find("retryAfterMs"); ms != json.end() && ms->is_number_integer()) std::move(error).with_retry_after_ms(ms->get<int64_t>());
   return error;
 }
 
