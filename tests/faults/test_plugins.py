@@ -138,7 +138,7 @@ class Plugins(unittest.TestCase):
                 host.remove()
 
     def test_fault_28_no_answer(self):
-        host = Host(sets=["plugins.x.plugin=target-nonsense", "plugins.x.config.way=never", "targets.provider_ms_max=300", "plugin_limits.stuck_calls_max=3"],
+        host = Host(sets=["plugins.x.plugin=target-nonsense", "plugins.x.config.way=never", "targets.provider_answer_ms_max=300", "plugin_limits.stuck_calls_max=3"],
                     args=["--plugin-dir", str(BUILD / "plugins"), "--plugin-dir", str(BUILD / "plugins-test")])
         self.host = host
         self.addCleanup(host.remove)
