@@ -2,9 +2,13 @@
 #
 # A plugin library lib<NAME>.so that exports operon_entry_v1 and nothing else, and beside it lib<NAME>.so.manifest.json: manifest.yaml,
 # the configuration's schema.json (when there is one) and the library's SHA-256. Works in operon's own tree and after find_package(operon).
-# The target is called NAME; its folder is OUTPUT_DIRECTORY, else OPERON_PLUGIN_OUTPUT_DIRECTORY, else <build>/plugins.
+# The target is called NAME; its folder is <build>/plugins, from where `cmake --install` takes both files to OPERON_PLUGIN_INSTALL_DIR; or
+# OUTPUT_DIRECTORY, and then they are not installed.
 
 set(OPERON_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/operon-plugin.map CACHE INTERNAL "Version script of plugins")
+
+include(GNUInstallDirs)
+set(OPERON_PLUGIN_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/operon/plugins CACHE STRING "Where plugins are installed, below the prefix")
 
 function(operon_add_plugin name)
   cmake_parse_arguments(A "" "MANIFEST;SCHEMA;OUTPUT_DIRECTORY" "SOURCES;LINK" ${ARGN})
@@ -22,9 +26,8 @@ function(operon_add_plugin name)
   endif()
   if(NOT A_OUTPUT_DIRECTORY)
     set(A_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugins)
-    if(OPERON_PLUGIN_OUTPUT_DIRECTORY)
-      set(A_OUTPUT_DIRECTORY ${OPERON_PLUGIN_OUTPUT_DIRECTORY})
-    endif()
+    # As files: an installed target may be stripped or have its RPATH edited, and would not match its digest any more.
+    install(FILES $<TARGET_FILE:${name}> $<TARGET_FILE:${name}>.manifest.json DESTINATION ${OPERON_PLUGIN_INSTALL_DIR})
   endif()
   get_filename_component(manifest ${A_MANIFEST} ABSOLUTE)
   set(inputs ${manifest})

@@ -102,6 +102,7 @@ class AnyAsyncCall {
  public:
   explicit AnyAsyncCall(std::shared_ptr<detail::AsyncState> state) noexcept : state_(std::move(state)) {}
 
+  bool ended() const noexcept { return state_->ended(); }
   bool cancelled() const noexcept { return state_->ended() || raw().cancelled(); }
   int cancel_fd() const noexcept { return state_->ended() ? -1 : raw().cancel_fd(); }
   int64_t deadline_unix_ms() const noexcept { return state_->ended() ? 0 : raw().deadline_unix_ms(); }  ///< 0 = none

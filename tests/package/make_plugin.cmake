@@ -1,0 +1,31 @@
+# Makes a plugin of KIND with the installed operonctl, builds and tests it against the installed package, and asks it one verb.
+set(prefix ${PACKAGE_DIR}/prefix)
+set(name my-${KIND})
+set(dir ${PACKAGE_DIR}/${name})
+file(REMOVE_RECURSE ${dir})
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(failed)
+    string(REPLACE ";" " " command "${ARGV}")
+    message(FATAL_ERROR "${command}\nended with ${failed}:\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+run(${prefix}/bin/operonctl plugin new ${dir} --kind ${KIND})
+file(GLOB_RECURSE files ${dir}/*)
+foreach(file ${files})
+  file(STRINGS ${file} left REGEX "@[A-Z]+@")
+  if(left OR file MATCHES "@")
+    message(FATAL_ERROR "${file}: a placeholder is left: ${left}")
+  endif()
+endforeach()
+
+run(${CMAKE_COMMAND} -S ${dir} -B ${dir}/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_CXX_FLAGS=-Werror)
+run(${CMAKE_COMMAND} --build ${dir}/build --parallel 2)
+run(${CMAKE_CTEST_COMMAND} --test-dir ${dir}/build --output-on-failure --no-tests=error)
+
+set(library ${dir}/build/plugins/lib${name}.so)
+run(${prefix}/bin/operonctl plugin validate ${library})
+run(${prefix}/bin/operonctl plugin call ${library} operon.${KIND}/1 list "{}")
