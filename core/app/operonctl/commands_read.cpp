@@ -105,15 +105,16 @@ int plugin_list(const Settings& s) {
 
 int version(const Settings& s) {
   json answer = {{"client", OPERON_VERSION}};
+  int result = exit_ok;
   try {
     Client client(s);
     answer["server"] = client.json("GET", "/operon/v1/version").value("version", "");
-  } catch (const Error& e) {
-    if (e.code() != Code::unavailable) throw;
-    if (s.output == Output::table || s.output == Output::wide) std::fprintf(stderr, "operonctl: %s\n", e.what());
+  } catch (const Error& e) {  // our own version is worth telling also without a host
+    std::fprintf(stderr, "operonctl: %s\n", e.what());
+    result = e.code() == Code::unavailable ? exit_unreachable : exit_refused;
   }
   print_object(s, {{"operonctl", "client"}, {"operond", "server"}}, answer, "client");
-  return exit_ok;
+  return result;
 }
 
 int status(const Settings& s) {
