@@ -19,7 +19,11 @@ namespace operon::test {
 /// Answers verbs with functions. Thread-safe.
 class FakeInstance final : public plugin::Instance {
  public:
-  using Emit = std::function<void(std::string_view item)>;
+  /// Emits one chunk, of a list unless said otherwise. False: full, nothing was taken.
+  struct Emit {
+    std::function<bool(uint32_t stream, std::string_view data)> to;
+    bool operator()(std::string_view data, uint32_t stream = OPERON_STREAM_ITEM) const { return to(stream, data); }
+  };
   using Verb = std::function<std::string(const std::string& request, const Emit&)>;
 
   FakeInstance(std::string name, std::string attributes = "{}") : name_(std::move(name)) {
@@ -86,9 +90,10 @@ class FakeInstance final : public plugin::Instance {
   std::string call(plugin::VerbRef ref, std::string_view request, const plugin::CallContext& context,
                    const std::function<void(uint32_t, std::string_view)>& on_chunk) override {
     note(ref, request, context);
-    return slot_of(ref).answer(std::string(request), [&](std::string_view item) {
-      if (on_chunk) on_chunk(OPERON_STREAM_ITEM, item);
-    });
+    return slot_of(ref).answer(std::string(request), Emit{[&](uint32_t stream, std::string_view data) {
+                                 if (on_chunk) on_chunk(stream, data);
+                                 return true;
+                               }});
   }
 
   Code call_no_block(plugin::VerbRef ref, std::string_view request, std::string& reply) noexcept override {
@@ -106,7 +111,8 @@ class FakeInstance final : public plugin::Instance {
     auto run = [this, ref, request = std::move(request), observer = std::move(observer)] {
       plugin::Outcome outcome;
       try {
-        outcome.reply = slot_of(ref).answer(request, [&](std::string_view item) { observer->on_chunk(OPERON_STREAM_ITEM, item); });
+        outcome.reply =
+            slot_of(ref).answer(request, Emit{[&](uint32_t stream, std::string_view data) { return observer->on_chunk(stream, data); }});
       } catch (const Error& e) {
         outcome.code = e.code();
         outcome.error = e;

@@ -1,0 +1,117 @@
+#include <catch2/catch.hpp>
+
+#include "tests/unit/control/fake_registry.hpp"
+#include "tests/unit/rest/bench.hpp"
+
+using namespace operon;
+using nlohmann::json;
+using test::Bench;
+
+TEST_CASE("scenarios: the default registry's, or the named one's") {
+  Bench t;
+  const auto list = t.ask("POST", "/scenarios");
+  CHECK(list.status == 200);
+  CHECK(list.json() ==
+        json::parse(
+            R"({"scenarios":[{"name":"hello","digest":"sha256:1","size":10,"lastModified":"2026-01-02T03:04:05Z"},{"name":"bare"}]})"));
+  CHECK(t.plugins.instances[0]->calls("list") == 1);
+  CHECK(t.ask("POST", "/scenarios", {.body = R"({"registry":"far"})"}).status == 200);
+  CHECK(t.plugins.instances[1]->calls("list") == 1);
+
+  CHECK(t.ask("POST", "/scenarios/detail/hello").json().at("title") == "Near");
+  CHECK(t.ask("POST", "/scenarios/detail/hello", {.body = R"({"registry":"far"})"}).json().at("title") == "Far");
+}
+
+TEST_CASE("scenarios: a registry of the request's own goes to the instance that takes it") {
+  Bench t;
+  CHECK(t.ask("POST", "/scenarios", {.body = R"({"registryUrl":"r.example","scenarioRepository":"a/b","token":"t0ken-t0ken"})"}).status ==
+        200);
+  CHECK(t.plugins.instances[0]->calls("list") == 0);
+  CHECK(json::parse(t.plugins.instances[1]->last_request("list")).at("registry").at("token") == "t0ken-t0ken");
+
+  CHECK(t.ask("POST", "/scenarios", {.body = R"({"registryUrl":"r.example"})"}).error() ==
+        "bad_request: Both registryUrl and scenarioRepository are required for private registry");
+  const auto refused = t.ask("POST", "/scenarios", {.body = R"({"registryUrl":"r.example","scenarioRepository":"a/b","registry":"near"})"});
+  CHECK(refused.status == 422);
+  t.plugins.instances.erase(t.plugins.instances.begin() + 1);
+  const auto none = t.ask("POST", "/scenarios", {.body = R"({"registryUrl":"r.example","scenarioRepository":"a/b"})"});
+  CHECK(none.status == 503);
+  CHECK(none.error().find("adhoc") != std::string::npos);
+}
+
+TEST_CASE("scenarios: detail and globals carry both spellings of the date") {
+  Bench t;
+  const auto detail = t.ask("POST", "/scenarios/detail/hello").json();
+  CHECK(detail.at("last_modified") == "2026-01-02T03:04:05Z");
+  CHECK(detail.at("lastModified") == detail.at("last_modified"));
+  CHECK(detail.at("fields").size() == 3);
+  CHECK(detail.at("fields")[2] == json::parse(R"({"name":"key","type":"string","variable":"KEY","secret":true})"));
+  CHECK_FALSE(detail.contains("run"));
+  CHECK(t.ask("POST", "/scenarios/globals/hello").json().at("title") == "Globals");
+}
+
+TEST_CASE("scenarios: every refusal") {
+  Bench t;
+  const auto refusal = [&](const std::string& path, const std::string& body = {}) {
+    const auto a = t.ask("POST", path, {.body = body});
+    return std::to_string(a.status) + " " + a.error();
+  };
+  CHECK(refusal("/scenarios/detail/") == "400 bad_request: scenario_name parameter is required in path");
+  CHECK(refusal("/scenarios/globals/") == "400 bad_request: scenario_name parameter is required in path");
+  CHECK(refusal("/scenarios/detail/nope") == "404 not_found: Scenario 'nope' not found");
+  CHECK(refusal("/scenarios/globals/bare") == "404 not_found: Global environment for scenario 'bare' not found");
+  CHECK(refusal("/scenarios", "{").substr(0, 15) == "400 bad_request");
+  CHECK(refusal("/scenarios", "[]").substr(0, 15) == "400 bad_request");
+  CHECK(refusal("/scenarios", R"({"registry":5})") == "400 bad_request: registry must be a string");
+  CHECK(refusal("/scenarios", R"({"registry":"nope"})") == "422 unprocessable: registry 'nope' is not configured; known: near, far");
+  for (const auto code : {Code::unavailable, Code::permission_denied, Code::unauthenticated, Code::internal}) {
+    test::make_dead_registry(*t.plugins.instances[0], code);
+    CHECK(refusal("/scenarios") == "502 unavailable: the registry is away");
+    CHECK(refusal("/scenarios/detail/hello") == "502 unavailable: the registry is away");
+  }
+  test::make_dead_registry(*t.plugins.instances[0], Code::deadline_exceeded);
+  CHECK(refusal("/scenarios").substr(0, 3) == "504");
+  t.plugins.instances.erase(t.plugins.instances.begin(), t.plugins.instances.begin() + 2);
+  CHECK(refusal("/scenarios").substr(0, 3) == "503");
+}
+
+TEST_CASE("scenarios: more than scenarios_max is an answer, not memory") {
+  rest::Settings settings;
+  settings.scenarios_max = 1;
+  Bench t(settings);
+  CHECK(t.ask("POST", "/scenarios").status == 429);
+}
+
+TEST_CASE("operon/v1/scenarios: all registries with their references, the default first") {
+  Bench t;
+  const auto all = t.ask("GET", "/operon/v1/scenarios").json();
+  REQUIRE(all.at("scenarios").size() == 4);
+  CHECK(
+      all["scenarios"][0] ==
+      json::parse(
+          R"({"name":"hello","reference":"dir://hello","registry":"near","digest":"sha256:1","size":10,"lastModified":"2026-01-02T03:04:05Z"})"));
+  CHECK(all["scenarios"][2].at("registry") == "far");
+  CHECK(t.ask("GET", "/operon/v1/scenarios", {.query = "registry=far"}).json().at("scenarios").size() == 2);
+  CHECK(t.ask("GET", "/operon/v1/scenarios", {.query = "registri=far"}).error() ==
+        "bad_request: unknown query parameter 'registri'; known: registry");
+
+  const auto one = t.ask("GET", "/operon/v1/scenarios/hello", {.query = "registry=far"}).json();
+  CHECK(one.at("title") == "Far");
+  CHECK(one.at("reference") == "dir://hello");
+  CHECK(one.at("registry") == "far");
+  CHECK(one.at("globals").size() == 1);
+  CHECK(t.ask("GET", "/operon/v1/scenarios/nope").error() == "not_found: Scenario 'nope' not found");
+}
+
+TEST_CASE("operon/v1/scenarios: a registry that is away is named, all away is 502") {
+  Bench t;
+  test::make_dead_registry(*t.plugins.instances[0]);
+  const auto some = t.ask("GET", "/operon/v1/scenarios");
+  CHECK(some.status == 200);
+  CHECK(some.json().at("scenarios").size() == 2);
+  CHECK(some.json().at("failed") == json::parse(R"([{"registry":"near","message":"the registry is away"}])"));
+  CHECK(t.ask("GET", "/operon/v1/scenarios/hello").json().at("registry") == "far");
+  test::make_dead_registry(*t.plugins.instances[1]);
+  CHECK(t.ask("GET", "/operon/v1/scenarios").status == 502);
+  CHECK(t.ask("GET", "/operon/v1/scenarios/hello").status == 502);
+}
