@@ -30,7 +30,25 @@ Tree embedded_tree(const Surroundings& around) {
   return root;
 }
 
-/// Maps are joined, everything else is replaced; `plugins` is replaced as a whole, since a host must not get instances that its file never named.
+void lay_over(Tree& below, Tree above, bool top);
+
+/// A file's `plugins` says which instances there are, all of them: a host must not get instances that its file never named. One that bears an
+/// embedded name starts from the embedded configuration, so that `registry-dir:` alone finds its scenarios.
+void lay_plugins(Tree& below, Tree above) {
+  if (below.kind == Tree::Kind::map && above.kind == Tree::Kind::map) {
+    for (auto& member : above.members) {
+      const Tree* plugin = member.value.find("plugin");
+      Tree* embedded_one = below.find(member.name);
+      if (embedded_one == nullptr || (plugin != nullptr && plugin->text != member.name)) continue;
+      Tree joined = *embedded_one;
+      if (member.value.kind != Tree::Kind::null) lay_over(joined, std::move(member.value), false);
+      member.value = std::move(joined);
+    }
+  }
+  below = std::move(above);
+}
+
+/// Maps are joined, everything else is replaced.
 void lay_over(Tree& below, Tree above, bool top) {
   if (below.kind != Tree::Kind::map || above.kind != Tree::Kind::map) {
     below = std::move(above);
@@ -42,7 +60,7 @@ void lay_over(Tree& below, Tree above, bool top) {
     if (old == nullptr) {
       below.members.push_back(std::move(member));
     } else if (top && member.name == "plugins") {
-      *old = std::move(member.value);
+      lay_plugins(*old, std::move(member.value));
     } else if (member.value.kind != Tree::Kind::null) {
       lay_over(*old, std::move(member.value), false);
     }

@@ -62,6 +62,29 @@ TEST_CASE("a map of plugins in the file replaces the embedded one; --set goes in
   CHECK(bare.settings.plugins[0].config_json == "{}");
 }
 
+TEST_CASE("an instance of an embedded name starts from its embedded configuration, unless it is another plugin") {
+  const auto config = [](const std::string& file) {
+    const auto loaded = load_with({}, {}, file);
+    CHECK(lines(loaded.problems).empty());
+    REQUIRE(loaded.settings.plugins.size() == 1);
+    return loaded.settings.plugins[0].config_json;
+  };
+  CHECK(config("plugins: {registry-dir: {}}\n") == R"({"path":"/opt/operon/share/operon/scenarios"})");
+  CHECK(config("plugins: {registry-dir: {config: {path: /x}}}\n") == R"({"path":"/x"})");
+  CHECK(config("plugins: {registry-dir: {plugin: registry-quay}}\n") == "{}");
+}
+
+TEST_CASE("the sample config/standalone.yaml is what the embedded defaults are") {
+  CommandLine line;
+  line.config_file = std::string(std::getenv("OPERON_SOURCE_DIR")) + "/config/standalone.yaml";
+  Surroundings around;
+  around.executable = "/opt/operon/bin/operond";
+  around.environment["HOME"] = "/home/op";
+  const auto loaded = load(line, around);
+  CHECK(lines(loaded.problems).empty());
+  CHECK(to_yaml(loaded.settings) == to_yaml(load_with({}).settings));
+}
+
 TEST_CASE("--set reaches into the default list of addresses") {
   CHECK(load_with({"--set", "listen[1]=127.0.0.1:9"}).settings.listen == std::vector<std::string>{"127.0.0.1:8080", "127.0.0.1:9"});
 }
