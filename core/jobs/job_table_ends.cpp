@@ -87,6 +87,10 @@ void JobTable::Impl::after_end(const EntryPtr& entry, bool ask_runner) {
     dispatch();
     return;
   }
+  {
+    Lock lock(mutex_);
+    if (entry->job().stop_requested) destroy_wanted_.insert(id);
+  }
   begin_log(entry);
   hub_.end(id, [gate = gate_, id] {
     std::shared_lock open(gate->mutex);
@@ -127,7 +131,6 @@ void JobTable::Impl::log_archived(const std::string& id) {
     if (const auto entry = find(id)) {
       if (entry->record.cleanup == Cleanup::none) return;
       entry->record.cleanup = Cleanup::runner;
-      now = now || entry->job().stop_requested;
     }
     now = now || destroy_wanted_.count(id) != 0;
     if (now) destroy_wanted_.insert(id);
@@ -147,13 +150,17 @@ void JobTable::Impl::schedule_destroy(JobRecord record) {
 void JobTable::Impl::destroy(JobRecord record) {
   const std::string id = record.job.id;
   const log::Scope scope("", id);
-  const auto client = client_of(record.job.runner);
-  if (!client) return;  // asked again by upkeep
   crash_point(CrashPoint::destroy_before);
   try {
+    const auto client = client_of(record.job.runner);
+    if (!client) throw Error(Code::unavailable, "it is not ready");
     client->destroy({id, record.handle});
   } catch (const Error& e) {
     if (e.code() != Code::not_found) {
+      {
+        Lock lock(mutex_);
+        destroy_wanted_.insert(id);
+      }
       log::warn("the runner could not remove an ended run; trying again", {{"runner", record.job.runner}, {"error", e.what()}});
       return;
     }

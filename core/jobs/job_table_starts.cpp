@@ -141,9 +141,10 @@ bool JobTable::Impl::run_start(const EntryPtr& entry, const PendingRequest& pend
       return false;
     }
   }
-  const auto leave = [this] {
+  const auto leave = [this, &entry] {
     Lock lock(mutex_);
     --starting_;
+    if (entry->look_again) schedule_look(entry);  // it was noticed while it started
     changed_.notify_all();
   };
   if (stopped) {

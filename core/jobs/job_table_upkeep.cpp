@@ -94,12 +94,13 @@ void JobTable::Impl::clean_runners() {
   }
   for (const auto& id : wanted) {
     auto record = store_->get(id);
-    if (record && record->job.ended() && record->cleanup == Cleanup::runner) {
-      schedule_destroy(std::move(*record));
-    } else if (!record || record->cleanup == Cleanup::none) {
+    const bool ready = record && record->job.ended() && record->cleanup == Cleanup::runner;
+    if (!ready && record && record->cleanup != Cleanup::none) continue;  // its log is not archived yet
+    {
       Lock lock(mutex_);
-      destroy_wanted_.erase(id);
+      destroy_wanted_.erase(id);  // comes back when it fails
     }
+    if (ready) schedule_destroy(std::move(*record));
   }
   if (steady_ms() - clean_ms_ < clean_every_ms && clean_ms_ != 0) return;
   clean_ms_ = steady_ms();

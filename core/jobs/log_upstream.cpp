@@ -142,9 +142,13 @@ bool LiveLog::take(uint32_t stream, std::string_view data, uint64_t call) {
   expected_ += data.size();
   bytes_.add(static_cast<double>(data.size()));
   if (!spool_.cut()) return true;
-  std::lock_guard lock(mutex_);
-  cancelled_ = true;
-  handle_of_call_.cancel();
+  plugin::CallHandle cancel;
+  {
+    std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    cancel = handle_of_call_;
+  }
+  cancel.cancel();  // may end the call on this very thread
   return true;
 }
 
