@@ -91,7 +91,7 @@ Page JobTable::Impl::list(const JobFilter& filter, unsigned limit, std::string_v
   }
   Page page;
   page.jobs_json.reserve(2 + (live.size() + ended.size()) * 400);
-  page.jobs_json = "[";
+  page.jobs_json = std::string("[");
   unsigned count = 0;
   PageKey last;
   auto a = live.begin();
