@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/json.hpp"
+#include "core/log/log.hpp"
 #include "operon/kinds/scenario_registry_json.hpp"
 
 namespace operon::control {
@@ -70,7 +71,11 @@ std::vector<sr::Summary> RegistryClient::list(const std::optional<sr::AdhocRegis
       trouble = e;
     }
   });
-  if (trouble) throw *trouble;
+  if (trouble) {
+    if (trouble->code() == Code::resource_exhausted)
+      log::warn("scenarios_max is reached; a list was refused", {{"registry", name()}, {"scenarios_max", std::to_string(scenarios_max)}});
+    throw *trouble;
+  }
   return all;
 }
 

@@ -58,6 +58,7 @@ void check_environment(const RunRequest& r, const RunLimits& limits) {
   if (r.environment.size() > limits.environment_max)
     refuse("environment",
            "holds " + std::to_string(r.environment.size()) + " entries; environment_max is " + std::to_string(limits.environment_max));
+  size_t all = 0;
   for (const auto& [name, value] : r.environment) {
     if (!is_environment_name(name) || name.size() > limits.name_bytes_max)
       refuse("environment", "holds the name '" + base::printable(name) + "', which is no variable name ([A-Za-z_][A-Za-z0-9_.-]*)");
@@ -65,7 +66,11 @@ void check_environment(const RunRequest& r, const RunLimits& limits) {
     if (value.size() > room)
       refuse("environment." + name, "is " + std::to_string(value.size()) + " bytes; a value of this name may have " + std::to_string(room));
     if (value.find('\0') != std::string::npos) refuse("environment." + name, "holds a NUL byte, which no process can be given");
+    all += name.size() + value.size() + 2;
   }
+  if (all > limits.environment_bytes_max)
+    refuse("environment",
+           "is " + std::to_string(all) + " bytes in all; environment_bytes_max is " + std::to_string(limits.environment_bytes_max));
 }
 
 void check_files(const RunRequest& r, const RunLimits& limits) {

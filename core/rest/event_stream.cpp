@@ -47,7 +47,7 @@ bool EventStream::append_events(std::string& into, size_t max) {
       append(
           into, revision_, "reset",
           "{\"revision\":" + std::to_string(revision_) + ",\"message\":\"events in between are not kept any more: list the jobs again\"}");
-      continue;
+      return true;
     }
     if (events->empty()) break;
     for (const auto& event : *events) {

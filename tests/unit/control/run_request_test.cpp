@@ -150,6 +150,9 @@ TEST_CASE("a value at the kernel's limit is taken, one byte more is refused by n
 }
 
 TEST_CASE("limits of counts and times") {
+  json environment = json::object();
+  for (int i = 0; i < 16; ++i) environment["V" + std::to_string(i)] = std::string(100'000, 'x');
+  CHECK(refusal_with("environment", environment) == "9 environment: environment is 1600070 bytes in all; environment_bytes_max is 1572864");
   CHECK(refusal_with("timeoutSeconds", 0) == "9 timeoutSeconds: timeoutSeconds must be between 1 and 2592000");
   CHECK(refusal_with("timeoutSeconds", -5).substr(0, 2) == "9 ");
   CHECK(refusal_with("timeoutSeconds", 2592001).substr(0, 2) == "9 ");
