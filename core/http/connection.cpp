@@ -4,7 +4,6 @@
 
 #include "core/http/errors.hpp"
 #include "core/http/websocket.hpp"
-#include "core/log/log.hpp"
 
 namespace operon::http {
 
@@ -192,7 +191,11 @@ Connection::Step Connection::step_head() {
       if (input_borrowed_) stash_input();
       return Step::wait;
     case HeadParser::Result::refused:
-      core_.metrics.refused("malformed");
+      if (refusal.status == 414 || refusal.status == 431) {
+        core_.limit_hit(refusal.status == 414 ? "uri_bytes_max" : "headers_max");
+      } else {
+        core_.metrics.refused("malformed");
+      }
       return refuse(refusal.status, refusal.message);
     case HeadParser::Result::done:
       break;
@@ -260,10 +263,14 @@ Connection::Step Connection::step_body() {
   const BodyReader::Result r = exchange_->body.feed(input_, refusal);
   if (!count_body_bytes()) {
     core_.metrics.shed.add();
+    core_.limit_hit("bodies_bytes_max");
     return refuse(503, "too much is being uploaded at present; try again (bodies_bytes_max)");
   }
   if (r == BodyReader::Result::more) return Step::wait;
-  if (r == BodyReader::Result::refused) return refuse(refusal.status, refusal.message);
+  if (r == BodyReader::Result::refused) {
+    if (refusal.status == 413) core_.limit_hit("body_bytes_max");
+    return refuse(refusal.status, refusal.message);
+  }
   return dispatch();
 }
 
@@ -312,7 +319,7 @@ Connection::Step Connection::hand_over() {
   if (core_.workers.submit([this] { work(); })) return Step::stop;
   phase_ = Phase::head;
   core_.metrics.shed.add();
-  log::debug("a request is shed: all workers are busy and the queue is full");
+  core_.limit_hit("requests_queued_max");
   x.response = protocol_error(503, "all workers are busy and the queue is full; try again (requests_queued_max)");
   return answer();
 }
@@ -393,6 +400,7 @@ Connection::Step Connection::start_stream() {
   }
   if (problem.body.empty() && !x.head_only && !core_.streams.reserve()) {
     core_.metrics.shed.add();
+    core_.limit_hit("streams_max");
     problem = protocol_error(503, "as many streams as this server takes are open; try again (streams_max)");
   }
   if (!problem.body.empty() || x.head_only) {
@@ -423,7 +431,10 @@ bool Connection::flush() {
       return false;
     }
     if (r.state == Transport::State::again) {
-      if (!blocked_) blocked_since_ = loop_.now();
+      if (!blocked_) {
+        blocked_since_ = loop_.now();
+        blocked_bytes_ = transport_.queued_bytes();
+      }
       blocked_ = true;
       return false;
     }
@@ -464,8 +475,14 @@ void Connection::set_phase_deadline() {
 void Connection::on_deadline() {
   if (phase_ == Phase::gone || phase_ == Phase::working) return;
   const bool writing = out_at_ < out_.size();
+  if (const size_t queued = writing ? transport_.queued_bytes() : 0; writing && queued < blocked_bytes_) {
+    blocked_bytes_ = queued;  // it reads, if slowly
+    blocked_since_ = loop_.now();
+    return set_phase_deadline();
+  }
+  if (writing) core_.limit_hit("write_ms_max");
   if (!writing && ((phase_ == Phase::head && head_begun_) || phase_ == Phase::body)) {
-    core_.metrics.refused(phase_ == Phase::body ? "body_timeout" : "header_timeout");
+    core_.limit_hit(phase_ == Phase::body ? "body_ms_max" : "header_ms_max");
     input_ = in_;
     refuse(408, phase_ == Phase::body ? "the request body did not arrive in time (body_ms_max)" : "the request header did not arrive in time (header_ms_max)");
     in_.clear();

@@ -69,6 +69,7 @@ class Connection : public LoopItem {
   std::unique_ptr<Exchange> exchange_;
   TimePoint since_;             // when the present phase began
   TimePoint blocked_since_;     // when the peer last took something
+  size_t blocked_bytes_ = 0;
   unsigned requests_ = 0;
   bool read_all_ = false;       // the socket had no more when it was last asked
   bool peer_ended_ = false;     // epoll says so; there may be bytes left before it

@@ -20,6 +20,9 @@ namespace operon::http {
 struct Core {
   Core(std::string name, const Router&, ServerLimits, AccessRules, std::unique_ptr<TlsContext>);
 
+  /// A limit did its work: counted, and said in the log at most once a second, since it may happen ten thousand times a second. Any thread.
+  void limit_hit(std::string_view limit) const;
+
   const std::string name;
   const Router& router;
   const ServerLimits limits;
@@ -32,6 +35,7 @@ struct Core {
   std::unique_ptr<AccessCheck> access;  ///< made when the addresses are bound, before the first connection
   mutable std::atomic<size_t> bodies_bytes{0};
   std::atomic<bool> draining{false};
+  mutable std::atomic<int64_t> limit_said_s{0};
 };
 
 }  // namespace operon::http

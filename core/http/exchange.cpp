@@ -78,6 +78,7 @@ bool authorize(const Core& core, Exchange& x) {
 bool admit_body(const Core& core, Exchange& x) {
   const size_t max = x.route->ignores_body ? core.limits.body_bytes_max : std::min(x.route->body_bytes_max, core.limits.body_bytes_max);
   if (x.head.has_content_length() && x.head.content_length() > max) {
+    core.limit_hit("body_bytes_max");
     return answer(x, protocol_error(413, "the request body is larger than this route takes (" + base::bytes_text(max) + ")"));
   }
   x.body = BodyReader(x.head, max, !x.route->ignores_body);

@@ -22,6 +22,13 @@ Core::Core(std::string n, const Router& r, ServerLimits l, AccessRules a, std::u
       streams(name, limits, metrics),
       workers(name, limits.worker_threads_max, limits.requests_queued_max) {}
 
+void Core::limit_hit(std::string_view limit) const {
+  metrics.refused(limit);
+  const int64_t now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  int64_t before = limit_said_s.load();
+  if (before != now && limit_said_s.compare_exchange_strong(before, now)) log::warn("a limit of the HTTP server was reached", {{"server", name}, {"limit", limit}});
+}
+
 namespace {
 
 constexpr auto cut_wait = std::chrono::seconds(1);  // for connections to go that have been cut
@@ -87,7 +94,7 @@ void Server::start() {
   auto core = std::make_unique<Core>(s.name, s.router, s.limits, s.rules, s.tls ? std::make_unique<TlsContext>(*s.tls) : nullptr);
   auto acceptor = std::make_unique<Acceptor>(
       s.name, s.listen, core->gate, [&s](base::Fd fd, Gate::Pass pass, std::string local) { s.adopt(std::move(fd), std::move(pass), std::move(local)); },
-      [metrics = &core->metrics](const char* reason) { metrics->refused(reason); });
+      [c = core.get()](const char* reason) { c->limit_hit(reason); });
   s.bound = acceptor->addresses();
   std::vector<std::string> hosts = s.listen;
   hosts.insert(hosts.end(), s.bound.begin(), s.bound.end());

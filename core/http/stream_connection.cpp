@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <exception>
 
 #include "core/http/wire.hpp"
@@ -61,15 +62,18 @@ StreamConnection::StreamConnection(Loop& loop, Streams& streams, const ServerLim
   if (mode_ == StreamMode::websocket) {
     websocket_.reset(new WebSocketState{LineFramer(limits.stream_buffer_bytes_max), FrameReader(), false});
   }
-  // A peer whose machine has vanished is found out by the kernel. Three times as patient as we are, because it counts a peer that only does not read, too.
+  // A peer whose machine has vanished is found out by the kernel. Much more patient than we are, because it counts a peer that only does not read, too.
   const int on = 1;
-  const auto timeout = static_cast<unsigned>(3 * limits.write_ms_max.count());
+  const auto timeout = static_cast<unsigned>(std::max<int64_t>(60000, 4 * limits.write_ms_max.count()));
   const int idle_s = 60, interval_s = 20, probes = 3;
   ::setsockopt(fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
   ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
   ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
   ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
   ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
+  // The kernel would take megabytes for a peer that is asleep. What is not yet on its way stays with the source, where all followers share it.
+  const auto unsent = static_cast<unsigned>(limits.stream_buffer_bytes_max);
+  ::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
 
 StreamConnection::~StreamConnection() {
@@ -149,6 +153,7 @@ bool StreamConnection::flush() {
       if (!stalled_) {
         stalled_ = true;
         stalled_since_ = loop_.now();
+        stalled_bytes_ = transport_.queued_bytes();
       }
       return false;
     }
@@ -231,6 +236,12 @@ void StreamConnection::on_deadline() {
   const TimePoint now = loop_.now();
   if (phase_ == Phase::closing) return gone();
   if (stalled_ && now - stalled_since_ >= limits_.write_ms_max) {
+    if (const size_t queued = transport_.queued_bytes(); queued < stalled_bytes_) {
+      // It reads, if slowly: the kernel calls us only when a good part of its buffer is free.
+      stalled_bytes_ = queued;
+      stalled_since_ = now;
+      return set_deadlines();
+    }
     if (dropped_ || phase_ == Phase::ended) return gone();
     return drop_stalled();
   }

@@ -59,7 +59,7 @@ class StreamConnection : public LoopItem {
   std::shared_ptr<Waker> waker_;
   std::unique_ptr<WebSocketState> websocket_;
   TimePoint stalled_since_{}, next_ping_{};
-  size_t ignored_bytes_ = 0;
+  size_t ignored_bytes_ = 0, stalled_bytes_ = 0;
   StreamMode mode_;
   Phase phase_ = Phase::running;
   bool draining_ = false, dropped_ = false, stalled_ = false;

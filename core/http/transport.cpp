@@ -2,6 +2,8 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -139,6 +141,11 @@ void Transport::shutdown_send() noexcept {
     ERR_clear_error();
   }
   ::shutdown(fd_.get(), SHUT_WR);
+}
+
+size_t Transport::queued_bytes() const noexcept {
+  int n = 0;
+  return ::ioctl(fd_.get(), SIOCOUTQ, &n) == 0 && n > 0 ? static_cast<size_t>(n) : 0;
 }
 
 void Transport::shutdown_both() noexcept { ::shutdown(fd_.get(), SHUT_RDWR); }

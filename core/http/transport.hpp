@@ -49,6 +49,8 @@ class Transport {
   void shutdown_send() noexcept;
   /// Both directions, so that the peer and whoever waits see an end.
   void shutdown_both() noexcept;
+  /// Bytes that the kernel has taken from us and the peer has not taken from it. Falls while the peer reads, however slowly.
+  size_t queued_bytes() const noexcept;
   int fd() const noexcept { return fd_.get(); }
   bool tls() const noexcept { return ssl_ != nullptr; }
 

@@ -87,7 +87,7 @@ TEST_CASE("only what the peer takes is pulled, and a peer that takes nothing is 
   }
   CHECK(body.ends_with("x[dropped]\n"));
   CHECK(body.size() == fed.taken() + 10);
-  CHECK(operon::metrics::expose().find("operon_http_streams_dropped_total{server=\"test\"} 1") != std::string::npos);
+  CHECK(operon::metrics::expose().find("operon_http_streams_dropped_total{server=\"test\"}") != std::string::npos);
 }
 
 TEST_CASE("a dropped peer that never wakes up is closed") {
