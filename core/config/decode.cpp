@@ -10,11 +10,11 @@ namespace {
 
 constexpr size_t instance_name_bytes_max = 63;
 
-std::string quoted(std::string_view text) { return "\"" + base::printable(text) + "\""; }
+std::string in_quotes(std::string_view text) { return "\"" + base::printable(text) + "\""; }
 
 std::string suggestion(const std::vector<std::string>& names) {
   std::string text;
-  for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + quoted(names[i]);
+  for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + in_quotes(names[i]);
   return text;
 }
 
@@ -46,7 +46,7 @@ class KeyCheck {
       if (key == "plugins" || find_option(key) != nullptr) continue;
       const bool section = std::any_of(keys_.begin(), keys_.end(), [&](const std::string& known) { return known.starts_with(key + "."); });
       if (!section) {
-        problems_.push_back(member.where + ": unknown key " + quoted(key) + did_you_mean(prefix, member.name, key));
+        problems_.push_back(member.where + ": unknown key " + in_quotes(key) + did_you_mean(prefix, member.name, key));
       } else if (member.value.kind == Tree::Kind::map) {
         walk(member.value, key);
       } else if (member.value.kind != Tree::Kind::null) {
@@ -92,14 +92,14 @@ class Filler {
     if (auto flag = parse_boolean(value.text)) {
       *into = *flag;
     } else {
-      problem(value, quoted(value.text) + " is neither true nor false");
+      problem(value, in_quotes(value.text) + " is neither true nor false");
     }
   }
   void operator()(const Tree& value, int64_t* into) const {
     if (!scalar(value)) return;
     const auto number = parse_number(value.text, option_.unit);
     if (!number) {
-      problem(value, quoted(value.text) + " is not " + number_words());
+      problem(value, in_quotes(value.text) + " is not " + number_words());
     } else if (*number < option_.min || *number > option_.max) {
       problem(value, number_text(*number, option_.unit) + " is outside of what is allowed: " + number_text(option_.min, option_.unit) + " to " +
                          number_text(option_.max, option_.unit));
@@ -135,7 +135,7 @@ class Filler {
 
   std::optional<std::string> string(const Tree& value, const std::string& text) const {
     if (!option_.choices.empty() && std::find(option_.choices.begin(), option_.choices.end(), text) == option_.choices.end()) {
-      problem(value, quoted(text) + " is none of " + suggestion(option_.choices));
+      problem(value, in_quotes(text) + " is none of " + suggestion(option_.choices));
       return std::nullopt;
     }
     if (option_.form != Form::address) return text;
@@ -144,7 +144,7 @@ class Filler {
     } else if (const auto address = parse_address(text)) {
       return address_text(*address);
     }
-    problem(value, quoted(text) + " is not an address like 127.0.0.1:8080, [::1]:8080 or :8080");
+    problem(value, in_quotes(text) + " is not an address like 127.0.0.1:8080, [::1]:8080 or :8080");
     return std::nullopt;
   }
 
@@ -179,7 +179,7 @@ PluginEntry decode_plugin(const TreeMember& member, std::vector<std::string>& pr
   entry.where = member.where;
   const std::string key = "plugins." + member.name;
   if (!instance_name_ok(member.name)) {
-    problems.push_back(member.where + ": " + quoted(key) +
+    problems.push_back(member.where + ": " + in_quotes(key) +
                        ": an instance's name is 1 to 63 letters, digits, dashes, underscores and dots, and begins with a letter or digit");
   }
   if (member.value.kind == Tree::Kind::null) return entry;
@@ -208,7 +208,7 @@ PluginEntry decode_plugin(const TreeMember& member, std::vector<std::string>& pr
       problems.push_back(part.where + ": " + key + ".config must be a map, not " + kind_text(value));
     } else {
       const auto near = base::nearest(part.name, known);
-      problems.push_back(part.where + ": unknown key " + quoted(key + "." + part.name) +
+      problems.push_back(part.where + ": unknown key " + in_quotes(key + "." + part.name) +
                          (near.empty() ? "; an instance has plugin, isolation, required and config" : "; did you mean " + suggestion(near) + "?"));
     }
   }
