@@ -23,7 +23,7 @@ function(operon_core_library name)
   target_link_libraries(operon_${name} PUBLIC operon_sdk ${A_LINK} PRIVATE operon_options ${A_PRIVATE_LINK})
   if(OPERON_PCH AND name STREQUAL base)
     target_precompile_headers(operon_base PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
-  elseif(OPERON_PCH)
+  elseif(OPERON_PCH AND NOT name STREQUAL http) # Poco's definitions make the header another one there
     target_precompile_headers(operon_${name} REUSE_FROM operon_base)
   endif()
 endfunction()
