@@ -56,19 +56,21 @@ class AcceptedSocket : public Poco::Net::StreamSocketImpl {
   }
 
  protected:
-  // The accepting thread and the one that hands over both hold this object, and either may be the last. Poco's count orders them; the lock says so once
-  // more, where ThreadSanitizer can see it (Poco's libraries are not built for it).
+  // The accepting thread and the one that hands over both hold this object, and either may be the last. Poco's count orders them; the lock
+  // says so once more, where ThreadSanitizer can see it (Poco's libraries are not built for it).
   ~AcceptedSocket() override { std::lock_guard lock(mutex_); }
 
  private:
   std::mutex mutex_;
 };
 
-/// Poco's TCPServer asks its socket whether there is a connection, then for it. Here those two questions also keep the limits: no accept while all places
-/// are taken (peers wait in the kernel's queue), no busy loop when descriptors have run out, and descriptors that programs we start do not inherit.
+/// Poco's TCPServer asks its socket whether there is a connection, then for it. Here those two questions also keep the limits: no accept
+/// while all places are taken (peers wait in the kernel's queue), no busy loop when descriptors have run out, and descriptors that programs
+/// we start do not inherit.
 class ListeningSocket : public Poco::Net::ServerSocketImpl {
  public:
-  ListeningSocket(Gate& gate, const std::function<void(const char*)>& refused, int stop_event) : gate_(gate), refused_(refused), stop_event_(stop_event) {}
+  ListeningSocket(Gate& gate, const std::function<void(const char*)>& refused, int stop_event)
+      : gate_(gate), refused_(refused), stop_event_(stop_event) {}
 
   /// Waits for as long as it takes: Poco would wake up four times a second to see whether it is to stop, we are told.
   bool poll(const Poco::Timespan& timeout, int) override {
@@ -147,8 +149,11 @@ class HandOver : public Poco::Net::TCPServerConnection {
 
 class HandOverFactory : public Poco::Net::TCPServerConnectionFactory {
  public:
-  HandOverFactory(Gate& gate, const Acceptor::Sink& sink, const std::function<void(const char*)>& refused) : gate_(gate), sink_(sink), refused_(refused) {}
-  Poco::Net::TCPServerConnection* createConnection(const Poco::Net::StreamSocket& s) override { return new HandOver(s, gate_, sink_, refused_); }
+  HandOverFactory(Gate& gate, const Acceptor::Sink& sink, const std::function<void(const char*)>& refused)
+      : gate_(gate), sink_(sink), refused_(refused) {}
+  Poco::Net::TCPServerConnection* createConnection(const Poco::Net::StreamSocket& s) override {
+    return new HandOver(s, gate_, sink_, refused_);
+  }
 
  private:
   Gate& gate_;
@@ -196,7 +201,9 @@ void bind(Listener& socket, const std::string& host, uint16_t port, bool ipv6_on
   socket.setBlocking(false);
 }
 
-std::string reason_of(const Poco::Exception& e) { return e.code() != 0 ? std::strerror(e.code()) : e.displayText(); }
+std::string reason_of(const Poco::Exception& e) {
+  return e.code() != 0 ? std::strerror(e.code()) : e.displayText();
+}
 
 }  // namespace
 
@@ -235,12 +242,15 @@ struct Acceptor::Impl {
   }
 };
 
-Acceptor::Acceptor(const std::string& name, const std::vector<std::string>& listen, Gate& gate, Sink sink, std::function<void(const char*)> refused)
+Acceptor::Acceptor(const std::string& name, const std::vector<std::string>& listen, Gate& gate, Sink sink,
+                   std::function<void(const char*)> refused)
     : impl_(std::make_unique<Impl>(name, listen.size(), gate, std::move(sink), std::move(refused))) {
   for (const std::string& entry : listen) impl_->listen(entry);
 }
 
-Acceptor::~Acceptor() { stop(); }
+Acceptor::~Acceptor() {
+  stop();
+}
 
 void Acceptor::start() {
   for (Listener& listener : impl_->listeners) {

@@ -11,10 +11,12 @@
 
 namespace operon::http {
 
-/// Binds at construction: throws Error(unavailable) naming the address and the system's reason, Error(invalid_argument) for an entry that is none.
+/// Binds at construction: throws Error(unavailable) naming the address and the system's reason, Error(invalid_argument) for an entry that
+/// is none.
 class Acceptor {
  public:
-  /// A connection: its descriptor (non-blocking, close-on-exec), its place, the address of our end without port. Called on the accepting thread.
+  /// A connection: its descriptor (non-blocking, close-on-exec), its place, the address of our end without port. Called on the accepting
+  /// thread.
   using Sink = std::function<void(base::Fd, Gate::Pass, std::string local_address)>;
 
   Acceptor(const std::string& name, const std::vector<std::string>& listen, Gate&, Sink, std::function<void(const char* reason)> refused);

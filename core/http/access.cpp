@@ -105,7 +105,8 @@ AccessCheck::Verdict AccessCheck::check(const RequestHead& head, std::string_vie
   }
   if (equals_ignoring_case(head.header("sec-fetch-site"), "cross-site")) {
     // Following a link from another site to a page of ours is the one thing that a browser may do.
-    const bool link = (head.method() == "GET" || head.method() == "HEAD") && equals_ignoring_case(head.header("sec-fetch-mode"), "navigate") &&
+    const bool link = (head.method() == "GET" || head.method() == "HEAD") &&
+                      equals_ignoring_case(head.header("sec-fetch-mode"), "navigate") &&
                       equals_ignoring_case(head.header("sec-fetch-dest"), "document");
     if (!link) return {false, "requests that other web sites cause are not served here", false};
   }

@@ -12,7 +12,8 @@ namespace operon::http {
 
 /// Built once, then read by all threads.
 ///
-/// Why: a web page in the operator's browser can send requests to 127.0.0.1. Its own name in Host (DNS rebinding) or in Origin gives it away.
+/// Why: a web page in the operator's browser can send requests to 127.0.0.1. Its own name in Host (DNS rebinding) or in Origin gives it
+/// away.
 class AccessCheck {
  public:
   /// `listen`: hosts as written in the listen entries and as bound.
@@ -20,8 +21,8 @@ class AccessCheck {
 
   struct Verdict {
     bool allowed = false;
-    std::string message;         ///< why not
-    bool foreign_origin = false; ///< an allowed origin of another site: it is told so (CORS)
+    std::string message;          ///< why not
+    bool foreign_origin = false;  ///< an allowed origin of another site: it is told so (CORS)
   };
   /// `local_address` is the address of this end of the connection, without port: a request that names it is not rebound.
   Verdict check(const RequestHead&, std::string_view target_authority, std::string_view local_address) const;

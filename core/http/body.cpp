@@ -15,7 +15,8 @@ constexpr Refusal bad_chunk{400, "the chunked request body is malformed"};
 
 }  // namespace
 
-BodyReader::BodyReader(const RequestHead& head, size_t bytes_max, bool keep) : keep_(keep), chunked_(head.chunked()), bytes_max_(bytes_max) {
+BodyReader::BodyReader(const RequestHead& head, size_t bytes_max, bool keep)
+    : keep_(keep), chunked_(head.chunked()), bytes_max_(bytes_max) {
   if (chunked_) {
     state_ = State::chunk_size;
   } else if (head.content_length() > 0) {

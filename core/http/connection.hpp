@@ -37,14 +37,14 @@ class Connection : public LoopItem {
   Step step_discard();
   Step fill();
   Step dispatch();
-  Step hand_over();          // to a worker
-  void work();               // on the worker's thread
-  void worked();             // back on the loop
-  Step answer();             // `exchange_->response` is made
+  Step hand_over();  // to a worker
+  void work();       // on the worker's thread
+  void worked();     // back on the loop
+  Step answer();     // `exchange_->response` is made
   Step refuse(int status, const char* message);
   Step start_stream();
   Step after_answer();
-  bool flush();              // false: the peer takes nothing now, or is gone
+  bool flush();  // false: the peer takes nothing now, or is gone
   void begin_close();
   void gone();
   void stash_input();
@@ -61,18 +61,18 @@ class Connection : public LoopItem {
   const std::string local_address_;
   Phase phase_;
   HeadParser parser_;
-  std::string in_;              // what has arrived and is not used up; empty while idle
-  std::string_view input_;      // the same, or the loop's scratch buffer, while advance() runs
+  std::string in_;          // what has arrived and is not used up; empty while idle
+  std::string_view input_;  // the same, or the loop's scratch buffer, while advance() runs
   bool input_borrowed_ = false;
   std::string out_;
   size_t out_at_ = 0;
   std::unique_ptr<Exchange> exchange_;
-  TimePoint since_;             // when the present phase began
-  TimePoint blocked_since_;     // when the peer last took something
+  TimePoint since_;          // when the present phase began
+  TimePoint blocked_since_;  // when the peer last took something
   size_t blocked_bytes_ = 0;
   unsigned requests_ = 0;
-  bool read_all_ = false;       // the socket had no more when it was last asked
-  bool peer_ended_ = false;     // epoll says so; there may be bytes left before it
+  bool read_all_ = false;    // the socket had no more when it was last asked
+  bool peer_ended_ = false;  // epoll says so; there may be bytes left before it
   bool close_after_ = false, linger_ = false, blocked_ = false, head_begun_ = false;
 };
 

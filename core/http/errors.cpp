@@ -88,9 +88,13 @@ Response with_status(int status, const Error& e) {
 
 }  // namespace
 
-Response to_response(const Error& e) { return with_status(status_of(e.code()), e); }
+Response to_response(const Error& e) {
+  return with_status(status_of(e.code()), e);
+}
 
-Response to_gateway_response(const Error& e) { return with_status(e.code() == Code::unavailable ? 502 : status_of(e.code()), e); }
+Response to_gateway_response(const Error& e) {
+  return with_status(e.code() == Code::unavailable ? 502 : status_of(e.code()), e);
+}
 
 Response protocol_error(int status, std::string_view message) {
   Response r = Response::error(status, word_of(status), message);

@@ -12,7 +12,8 @@ namespace operon::http {
 /// PERMISSION_DENIED 403, UNAUTHENTICATED 401, UNAVAILABLE 503, DEADLINE_EXCEEDED 504, UNIMPLEMENTED 501, the rest 500.
 int status_of(Code) noexcept;
 
-/// The `error` word that goes with a status: 404 -> "not_found", 413 -> "payload_too_large", 431 -> "bad_request", any unknown 5xx -> "internal_error".
+/// The `error` word that goes with a status: 404 -> "not_found", 413 -> "payload_too_large", 431 -> "bad_request", any unknown 5xx ->
+/// "internal_error".
 std::string_view word_of(int status) noexcept;
 
 /// The whole answer, with Retry-After where the error carries it (and on 503).

@@ -1,7 +1,7 @@
 #include "core/http/exchange.hpp"
 
-#include <atomic>
 #include <array>
+#include <atomic>
 #include <random>
 
 #include "core/base/text.hpp"
@@ -27,7 +27,9 @@ bool answer(Exchange& x, Response r) {
   return false;
 }
 
-bool refuse(Exchange& x, const Refusal& r) { return answer(x, protocol_error(r.status, r.message)); }
+bool refuse(Exchange& x, const Refusal& r) {
+  return answer(x, protocol_error(r.status, r.message));
+}
 
 /// OPTIONS: what the path takes; for an allowed page of another origin also what its browser asks (CORS preflight).
 bool answer_options(const Core& core, Exchange& x) {

@@ -15,12 +15,13 @@ namespace operon::http {
 
 struct Core;
 
-/// Made on the reactor's thread, given to a worker and back; never used by two threads at one time. Reused, so that its strings keep their room.
+/// Made on the reactor's thread, given to a worker and back; never used by two threads at one time. Reused, so that its strings keep their
+/// room.
 struct Exchange {
   RequestHead head;
   std::string head_bytes;  ///< when the head must outlive the read buffer
   Target target;
-  std::string method;      ///< as sent, for metrics and log
+  std::string method;  ///< as sent, for metrics and log
   const Route* route = nullptr;
   std::vector<std::pair<std::string, std::string>> params;
   Request request;
@@ -31,9 +32,9 @@ struct Exchange {
   std::string allowed_origin;
 
   Response response;
-  std::string wire;   ///< the answer's bytes, made by the worker
-  size_t sent = 0;    ///< of them
-  bool may_send = false;     ///< the worker may send `wire` itself
+  std::string wire;       ///< the answer's bytes, made by the worker
+  size_t sent = 0;        ///< of them
+  bool may_send = false;  ///< the worker may send `wire` itself
   bool peer_closed = false;
 
   void reset();

@@ -47,7 +47,9 @@ class RequestHead {
     Span name, value;
   };
   std::string_view text(Span s) const noexcept { return {base_ + s.at, s.length}; }
-  std::string_view known(int index) const noexcept { return index < 0 ? std::string_view{} : text(fields_[static_cast<size_t>(index)].value); }
+  std::string_view known(int index) const noexcept {
+    return index < 0 ? std::string_view{} : text(fields_[static_cast<size_t>(index)].value);
+  }
 
   Span span(std::string_view) const noexcept;
   Refusal read_line(std::string_view input, const ServerLimits&, size_t& at);

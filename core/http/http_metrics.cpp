@@ -14,7 +14,8 @@ const char* requests_help = "HTTP requests answered, by method, route pattern an
 const char* seconds_help = "Time from a request's last header byte to its answer's first.";
 
 metrics::Counter requests(std::string_view method, std::string_view route, int code) {
-  return metrics::counter("operon_http_requests_total", requests_help, {{"method", method}, {"route", route}, {"code", std::to_string(code)}});
+  return metrics::counter("operon_http_requests_total", requests_help,
+                          {{"method", method}, {"route", route}, {"code", std::to_string(code)}});
 }
 
 metrics::Histogram seconds_of(std::string_view route) {
@@ -34,7 +35,8 @@ HttpMetrics::HttpMetrics(const std::string& server, const Router& router)
     : connections(metrics::gauge("operon_http_connections", "Open connections.", {{"server", server}})),
       streams(metrics::gauge("operon_http_streams", "Answers that are being streamed.", {{"server", server}})),
       shed(metrics::counter("operon_http_shed_total", "Requests answered 503 because a limit was reached.", {{"server", server}})),
-      streams_dropped(metrics::counter("operon_http_streams_dropped_total", "Streams ended because the peer did not read.", {{"server", server}})),
+      streams_dropped(
+          metrics::counter("operon_http_streams_dropped_total", "Streams ended because the peer did not read.", {{"server", server}})),
       server_(server),
       router_(router) {
   for (size_t i = 0; i < router.routes().size(); ++i) routes_.push_back(std::make_unique<OfRoute>());
@@ -73,7 +75,9 @@ void HttpMetrics::answered(const Route* route, std::string_view method, int stat
 }
 
 void HttpMetrics::refused(std::string_view reason) const {
-  metrics::counter("operon_http_refused_total", "Connections and requests refused before a route was known.", {{"server", server_}, {"reason", reason}}).add();
+  metrics::counter("operon_http_refused_total", "Connections and requests refused before a route was known.",
+                   {{"server", server_}, {"reason", reason}})
+      .add();
 }
 
 }  // namespace operon::http

@@ -22,7 +22,8 @@ constexpr size_t scratch_bytes = 64u << 10;
 
 }  // namespace
 
-Loop::Loop(std::string thread_name) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), name_(std::move(thread_name)) {
+Loop::Loop(std::string thread_name)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), name_(std::move(thread_name)) {
   if (!epoll_ || !event_) throw Error(Code::unavailable, std::string("no descriptor for an event loop: ") + std::strerror(errno));
   epoll_event e{};
   e.events = EPOLLIN;
@@ -33,7 +34,9 @@ Loop::Loop(std::string thread_name) : epoll_(::epoll_create1(EPOLL_CLOEXEC)), ev
   thread_ = std::thread([this] { run(); });
 }
 
-Loop::~Loop() { stop(); }
+Loop::~Loop() {
+  stop();
+}
 
 void Loop::post(std::function<void()> work) {
   bool wake = false;

@@ -26,7 +26,7 @@ struct Caller {
 /// A request whose route is known, whose caller may, whose body is read and bounded.
 struct Request {
   Method method = Method::get;
-  std::string path;                            ///< decoded
+  std::string path;                                        ///< decoded
   std::map<std::string, std::string, std::less<>> params;  ///< of the pattern: {"jobId", "..."}
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order; empty values are left out (they count as absent)
   std::string body;

@@ -24,7 +24,9 @@ struct TextHash {
   size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
 };
 
-bool is_parameter(std::string_view segment) { return segment.size() > 2 && segment.front() == '{' && segment.back() == '}'; }
+bool is_parameter(std::string_view segment) {
+  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
 
 std::vector<std::string> split(std::string_view path) {
   std::vector<std::string> out;
@@ -94,7 +96,8 @@ struct Router::Impl {
     if (slot >= 0) throw Error(Code::internal, std::string("two routes for ") + to_string(route.method) + " " + route.pattern);
     // Patterns of one shape share a node, so their parameters must have the same names.
     if ((*found)->segments != segments) {
-      throw Error(Code::internal, "route pattern '" + route.pattern + "' names its parameters differently from another route of the same shape");
+      throw Error(Code::internal,
+                  "route pattern '" + route.pattern + "' names its parameters differently from another route of the same shape");
     }
     slot = index;
     (*found)->allow = allow_of(**found);
@@ -144,7 +147,9 @@ void Router::add(std::vector<Route> more) {
   }
 }
 
-const std::vector<Route>& Router::routes() const noexcept { return impl_->routes; }
+const std::vector<Route>& Router::routes() const noexcept {
+  return impl_->routes;
+}
 
 Router::Match Router::match(std::string_view method, std::string_view decoded_path) const {
   Match out;

@@ -12,11 +12,11 @@ namespace operon::http {
 
 struct Route {
   Method method = Method::get;
-  std::string pattern;        ///< "/scenarios/run/{jobId}"
+  std::string pattern;  ///< "/scenarios/run/{jobId}"
   Role role = Role::view;
-  std::string interface_id;   ///< plugin interface that it dispatches to; empty when it needs none
+  std::string interface_id;  ///< plugin interface that it dispatches to; empty when it needs none
   Handler handler;
-  bool no_block = false;      ///< answered on the reactor's thread: memory only, well under 1 ms
+  bool no_block = false;  ///< answered on the reactor's thread: memory only, well under 1 ms
   size_t body_bytes_max = 64u << 10;
   bool ignores_body = false;
 };

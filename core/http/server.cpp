@@ -26,7 +26,8 @@ void Core::limit_hit(std::string_view limit) const {
   metrics.refused(limit);
   const int64_t now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
   int64_t before = limit_said_s.load();
-  if (before != now && limit_said_s.compare_exchange_strong(before, now)) log::warn("a limit of the HTTP server was reached", {{"server", name}, {"limit", limit}});
+  if (before != now && limit_said_s.compare_exchange_strong(before, now))
+    log::warn("a limit of the HTTP server was reached", {{"server", name}, {"limit", limit}});
 }
 
 namespace {
@@ -81,10 +82,14 @@ struct Server::Impl {
   }
 };
 
-Server::Server(std::string name, std::vector<std::string> listen, const Router& router, ServerLimits limits, AccessRules access, std::optional<Tls> tls)
-    : impl_(new Impl{std::move(name), std::move(listen), {}, router, limits, std::move(access), std::move(tls), nullptr, nullptr, {}, {}}) {}
+Server::Server(std::string name, std::vector<std::string> listen, const Router& router, ServerLimits limits, AccessRules access,
+               std::optional<Tls> tls)
+    : impl_(new Impl{std::move(name), std::move(listen), {}, router, limits, std::move(access), std::move(tls), nullptr, nullptr, {}, {}}) {
+}
 
-Server::~Server() { impl_->stop_hard(); }
+Server::~Server() {
+  impl_->stop_hard();
+}
 
 void Server::start() {
   Impl& s = *impl_;
@@ -93,7 +98,8 @@ void Server::start() {
   std::signal(SIGPIPE, SIG_IGN);
   auto core = std::make_unique<Core>(s.name, s.router, s.limits, s.rules, s.tls ? std::make_unique<TlsContext>(*s.tls) : nullptr);
   auto acceptor = std::make_unique<Acceptor>(
-      s.name, s.listen, core->gate, [&s](base::Fd fd, Gate::Pass pass, std::string local) { s.adopt(std::move(fd), std::move(pass), std::move(local)); },
+      s.name, s.listen, core->gate,
+      [&s](base::Fd fd, Gate::Pass pass, std::string local) { s.adopt(std::move(fd), std::move(pass), std::move(local)); },
       [c = core.get()](const char* reason) { c->limit_hit(reason); });
   s.bound = acceptor->addresses();
   std::vector<std::string> hosts = s.listen;
@@ -105,10 +111,13 @@ void Server::start() {
   s.core = std::move(core);
   s.acceptor = std::move(acceptor);
   s.acceptor->start();
-  for (const std::string& address : s.bound) log::info("serving", {{"server", s.name}, {"address", address}, {"tls", s.tls ? "yes" : "no"}});
+  for (const std::string& address : s.bound)
+    log::info("serving", {{"server", s.name}, {"address", address}, {"tls", s.tls ? "yes" : "no"}});
 }
 
-std::vector<std::string> Server::addresses() const { return impl_->bound; }
+std::vector<std::string> Server::addresses() const {
+  return impl_->bound;
+}
 
 bool Server::drain(std::chrono::milliseconds grace) {
   Impl& s = *impl_;
@@ -119,7 +128,8 @@ bool Server::drain(std::chrono::milliseconds grace) {
   s.core->streams.drain();
   s.each_connection([](Connection& c) { c.close_if_idle(); });
   if (s.core->gate.wait_for_empty(deadline)) return true;
-  log::warn("connections are cut: they did not end within the grace time", {{"server", s.name}, {"connections", std::to_string(s.core->gate.count())}});
+  log::warn("connections are cut: they did not end within the grace time",
+            {{"server", s.name}, {"connections", std::to_string(s.core->gate.count())}});
   s.cut();
   s.core->gate.wait_for_empty(std::chrono::steady_clock::now() + cut_wait);
   return false;

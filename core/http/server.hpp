@@ -19,22 +19,22 @@ struct Tls {
 
 struct ServerLimits {
   unsigned worker_threads_max = 16;
-  unsigned requests_queued_max = 256;      ///< waiting for a worker; more: 503 + Retry-After
+  unsigned requests_queued_max = 256;  ///< waiting for a worker; more: 503 + Retry-After
   unsigned connections_max = 10000;
   unsigned connections_per_address_max = 2000;
-  size_t header_bytes_max = 32u << 10;     ///< 431
-  unsigned headers_max = 100;              ///< 431
-  size_t uri_bytes_max = 8u << 10;         ///< 414
-  size_t body_bytes_max = 32u << 20;       ///< 413; a route may have less
+  size_t header_bytes_max = 32u << 10;             ///< 431
+  unsigned headers_max = 100;                      ///< 431
+  size_t uri_bytes_max = 8u << 10;                 ///< 414
+  size_t body_bytes_max = 32u << 20;               ///< 413; a route may have less
   std::chrono::milliseconds header_ms_max{10000};  ///< from the first byte to the last header: 408
   std::chrono::milliseconds body_ms_max{30000};    ///< 408
   std::chrono::milliseconds idle_ms_max{60000};    ///< between requests
   std::chrono::milliseconds write_ms_max{30000};   ///< a peer that takes nothing
   unsigned requests_per_connection_max = 100000;
-  size_t bodies_bytes_max = 256u << 20;    ///< all bodies that are being read or handled at one time, together: 503 + Retry-After
-  size_t drain_bytes_max = 256u << 10;     ///< of a body that nobody wants; more: the connection is closed after the answer
-  unsigned reactor_threads = 1;            ///< loops that read requests and answer `no_block` routes
-  unsigned streams_max = 10000;            ///< 503 + Retry-After
+  size_t bodies_bytes_max = 256u << 20;  ///< all bodies that are being read or handled at one time, together: 503 + Retry-After
+  size_t drain_bytes_max = 256u << 10;   ///< of a body that nobody wants; more: the connection is closed after the answer
+  unsigned reactor_threads = 1;          ///< loops that read requests and answer `no_block` routes
+  unsigned streams_max = 10000;          ///< 503 + Retry-After
   unsigned stream_threads = 2;
   size_t stream_buffer_bytes_max = 64u << 10;  ///< per stream, made when needed
 };
@@ -57,7 +57,8 @@ class Server {
   void start();
   /// The addresses really bound ("127.0.0.1:8080"), in the order of `listen`; port 0 is filled in.
   std::vector<std::string> addresses() const;
-  /// No new connection; requests in flight finish, streams are told and ended; all within `grace`. Returns false when something had to be cut.
+  /// No new connection; requests in flight finish, streams are told and ended; all within `grace`. Returns false when something had to be
+  /// cut.
   bool drain(std::chrono::milliseconds grace);
 
  private:

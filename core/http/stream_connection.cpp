@@ -25,8 +25,8 @@ constexpr int reads_per_turn = 4;                // then other streams have thei
 /// What a source calls when it has more. Outlives the stream: a source may keep it for as long as it likes.
 struct StreamConnection::Waker : std::enable_shared_from_this<Waker> {
   std::mutex mutex;
-  Loop* loop = nullptr;                 // null once the stream has gone
-  StreamConnection* stream = nullptr;   // for the loop's thread
+  Loop* loop = nullptr;                // null once the stream has gone
+  StreamConnection* stream = nullptr;  // for the loop's thread
   std::atomic<bool> signalled{false};
 
   void wake() {
@@ -62,7 +62,8 @@ StreamConnection::StreamConnection(Loop& loop, Streams& streams, const ServerLim
   if (mode_ == StreamMode::websocket) {
     websocket_.reset(new WebSocketState{LineFramer(limits.stream_buffer_bytes_max), FrameReader(), false});
   }
-  // A peer whose machine has vanished is found out by the kernel. Much more patient than we are, because it counts a peer that only does not read, too.
+  // A peer whose machine has vanished is found out by the kernel. Much more patient than we are, because it counts a peer that only does
+  // not read, too.
   const int on = 1;
   const auto timeout = static_cast<unsigned>(std::max<int64_t>(60000, 4 * limits.write_ms_max.count()));
   const int idle_s = 60, interval_s = 20, probes = 3;
@@ -71,7 +72,8 @@ StreamConnection::StreamConnection(Loop& loop, Streams& streams, const ServerLim
   ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
   ::setsockopt(fd(), IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
   ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
-  // The kernel would take megabytes for a peer that is asleep. What is not yet on its way stays with the source, where all followers share it.
+  // The kernel would take megabytes for a peer that is asleep. What is not yet on its way stays with the source, where all followers share
+  // it.
   const auto unsent = static_cast<unsigned>(limits.stream_buffer_bytes_max);
   ::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 }
@@ -206,12 +208,14 @@ void StreamConnection::end_of_source() {
   if (mode_ == StreamMode::chunked) out_.append("0\r\n\r\n");
   if (websocket_) {
     websocket_->lines.finish(out_);
-    if (!websocket_->closed) append_close(out_, dropped_ ? 1008 : draining_ ? 1001 : 1000, dropped_ ? "too slow" : draining_ ? "server is stopping" : "");
+    if (!websocket_->closed)
+      append_close(out_, dropped_ ? 1008 : draining_ ? 1001 : 1000, dropped_ ? "too slow" : draining_ ? "server is stopping" : "");
     websocket_->closed = true;
   }
 }
 
-/// Nothing more is sent. The peer's own end is waited for, shortly: closing over unread bytes would reset the connection and lose what it has not read.
+/// Nothing more is sent. The peer's own end is waited for, shortly: closing over unread bytes would reset the connection and lose what it
+/// has not read.
 void StreamConnection::begin_close() {
   transport_.shutdown_send();
   phase_ = Phase::closing;
@@ -222,7 +226,8 @@ void StreamConnection::begin_close() {
 
 void StreamConnection::drop_stalled() {
   metrics_.streams_dropped.add();
-  log::info("a stream is dropped: its peer does not read", {{"peer", pass_.address()}, {"write_ms_max", std::to_string(limits_.write_ms_max.count())}});
+  log::info("a stream is dropped: its peer does not read",
+            {{"peer", pass_.address()}, {"write_ms_max", std::to_string(limits_.write_ms_max.count())}});
   dropped_ = true;
   // What is pending stays, so that the framing is whole; should the peer wake up in time it reads the marker and a proper end.
   if (source_) frame(source_->dropped_marker());

@@ -4,7 +4,8 @@
 
 namespace operon::http {
 
-Streams::Streams(std::string name, const ServerLimits& limits, const HttpMetrics& metrics) : name_(std::move(name)), limits_(limits), metrics_(metrics) {}
+Streams::Streams(std::string name, const ServerLimits& limits, const HttpMetrics& metrics)
+    : name_(std::move(name)), limits_(limits), metrics_(metrics) {}
 
 Streams::~Streams() {
   for (Loop* loop : loops()) loop->stop();

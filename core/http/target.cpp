@@ -15,7 +15,9 @@ int hex_value(char c) noexcept {
   return -1;
 }
 
-bool acceptable(const std::string& s) { return s.find('\0') == std::string::npos && base::is_utf8(s); }
+bool acceptable(const std::string& s) {
+  return s.find('\0') == std::string::npos && base::is_utf8(s);
+}
 
 Refusal parse_query(std::string_view text, std::vector<std::pair<std::string, std::string>>& out) {
   while (!text.empty()) {
@@ -61,12 +63,15 @@ Refusal parse_target(std::string_view method, std::string_view text, Target& out
     return {};
   }
   if (text.front() != '/') {
-    const size_t scheme = equals_ignoring_case(text.substr(0, 7), "http://") ? 7 : equals_ignoring_case(text.substr(0, 8), "https://") ? 8 : 0;
+    const size_t scheme = equals_ignoring_case(text.substr(0, 7), "http://")    ? 7
+                          : equals_ignoring_case(text.substr(0, 8), "https://") ? 8
+                                                                                : 0;
     if (scheme == 0) return {400, "the request target is neither a path nor an http URL"};
     text.remove_prefix(scheme);
     const size_t end = std::min(text.find_first_of("/?"), text.size());
     out.authority = text.substr(0, end);
-    if (out.authority.empty() || out.authority.find('@') != std::string_view::npos) return {400, "the request target names no host, or a user"};
+    if (out.authority.empty() || out.authority.find('@') != std::string_view::npos)
+      return {400, "the request target names no host, or a user"};
     text.remove_prefix(end);
   }
   if (text.find('#') != std::string_view::npos) return {400, "the request target has a fragment"};

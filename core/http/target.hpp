@@ -11,12 +11,13 @@
 namespace operon::http {
 
 struct Target {
-  std::string path;  ///< decoded; "*" for OPTIONS *
+  std::string path;                                        ///< decoded; "*" for OPTIONS *
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order; empty values left out
-  std::string_view authority;  ///< of the absolute form, else empty; refers to the text parsed
+  std::string_view authority;                              ///< of the absolute form, else empty; refers to the text parsed
 };
 
-/// Reads the origin form ("/a%20b?c=d") and the absolute form ("http://host/a"). Bad escapes, NUL, text that is not UTF-8: 400. `..` is a name like any other.
+/// Reads the origin form ("/a%20b?c=d") and the absolute form ("http://host/a"). Bad escapes, NUL, text that is not UTF-8: 400. `..` is a
+/// name like any other.
 Refusal parse_target(std::string_view method, std::string_view text, Target&);
 
 /// `plus_is_space` as in queries. False on a bad escape.

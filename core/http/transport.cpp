@@ -1,8 +1,8 @@
 #include "core/http/transport.hpp"
 
+#include <linux/sockios.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,7 +31,9 @@ std::string openssl_reason() {
 }
 
 /// A key with a pass phrase must fail, not ask on the terminal of a daemon.
-int no_pass_phrase(char*, int, int, void*) { return 0; }
+int no_pass_phrase(char*, int, int, void*) {
+  return 0;
+}
 
 int select_http11(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in, unsigned int in_length, void*) {
   static constexpr unsigned char ours[] = "\x08http/1.1";
@@ -45,7 +47,8 @@ TlsContext::TlsContext(const Tls& tls) : context_(SSL_CTX_new(TLS_server_method(
   if (!context_) throw Error(Code::internal, "TLS: no context: " + openssl_reason());
   try {
     SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
-    SSL_CTX_set_options(context_, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(context_,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
     // Released buffers: thousands of idle connections would hold 34 KiB each.
     SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_default_passwd_cb(context_, no_pass_phrase);
@@ -67,7 +70,9 @@ TlsContext::TlsContext(const Tls& tls) : context_(SSL_CTX_new(TLS_server_method(
   }
 }
 
-TlsContext::~TlsContext() { SSL_CTX_free(context_); }
+TlsContext::~TlsContext() {
+  SSL_CTX_free(context_);
+}
 
 Transport::Transport(base::Fd fd, const TlsContext* tls) : fd_(std::move(fd)) {
   if (!tls) return;
@@ -90,7 +95,9 @@ Transport& Transport::operator=(Transport&& other) noexcept {
   return *this;
 }
 
-Transport::~Transport() { SSL_free(ssl_); }
+Transport::~Transport() {
+  SSL_free(ssl_);
+}
 
 Transport::State Transport::after_tls_call(int result) noexcept {
   const int error = SSL_get_error(ssl_, result);
@@ -148,6 +155,8 @@ size_t Transport::queued_bytes() const noexcept {
   return ::ioctl(fd_.get(), SIOCOUTQ, &n) == 0 && n > 0 ? static_cast<size_t>(n) : 0;
 }
 
-void Transport::shutdown_both() noexcept { ::shutdown(fd_.get(), SHUT_RDWR); }
+void Transport::shutdown_both() noexcept {
+  ::shutdown(fd_.get(), SHUT_RDWR);
+}
 
 }  // namespace operon::http

@@ -157,7 +157,8 @@ bool FrameReader::header(std::string& out) {
   if (!is_control) {
     if ((opcode_ == 0) != in_message_) return fail(1002, "a message is continued that was not begun, or the other way round", out);
     if (opcode_ != 0) message_bytes_ = 0;
-    if (remaining_ > message_bytes_max || message_bytes_ + remaining_ > message_bytes_max) return fail(1009, "the message is too long", out);
+    if (remaining_ > message_bytes_max || message_bytes_ + remaining_ > message_bytes_max)
+      return fail(1009, "the message is too long", out);
     message_bytes_ += remaining_;
     in_message_ = !final_;
   }

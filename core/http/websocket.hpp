@@ -19,7 +19,8 @@ void append_close(std::string& out, uint16_t code, std::string_view reason);
 /// Valid UTF-8 as it is; what is not becomes U+FFFD.
 void append_utf8(std::string& out, std::string_view text);
 
-/// Cuts a text into lines and writes each as one text message without its newline. A line longer than `line_bytes_max` goes out as a fragmented message.
+/// Cuts a text into lines and writes each as one text message without its newline. A line longer than `line_bytes_max` goes out as a
+/// fragmented message.
 class LineFramer {
  public:
   explicit LineFramer(size_t line_bytes_max) : line_bytes_max_(line_bytes_max) {}
@@ -46,7 +47,7 @@ class FrameReader {
   bool control(std::string& out);
   bool fail(uint16_t code, std::string_view reason, std::string& out);
 
-  std::string head_;     // 2 to 14 bytes of the frame's head
+  std::string head_;  // 2 to 14 bytes of the frame's head
   size_t head_needed_ = 2;
   uint64_t remaining_ = 0, taken_ = 0, message_bytes_ = 0;
   uint8_t opcode_ = 0;

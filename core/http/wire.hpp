@@ -16,12 +16,13 @@ struct WireContext {
   BodyFraming framing = BodyFraming::length;
   bool keep_alive = true;
   bool http10 = false;
-  bool head_only = false;           ///< HEAD: the head of the same GET
+  bool head_only = false;  ///< HEAD: the head of the same GET
   std::string_view request_id;
   std::string_view allowed_origin;  ///< for CORS; empty = none
 };
 
-/// Appends status line, header fields, and with framing `length` the body. Names and values that could split the answer are left out and logged.
+/// Appends status line, header fields, and with framing `length` the body. Names and values that could split the answer are left out and
+/// logged.
 void append_response(std::string& out, const Response&, const WireContext&);
 
 /// "Sun, 06 Nov 1994 08:49:37 GMT"; made once a second and thread.

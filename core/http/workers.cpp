@@ -11,7 +11,9 @@ namespace operon::http {
 Workers::Workers(std::string name, unsigned threads_max, unsigned queued_max)
     : name_(std::move(name)), threads_max_(threads_max == 0 ? 1 : threads_max), queued_max_(queued_max) {}
 
-Workers::~Workers() { stop(); }
+Workers::~Workers() {
+  stop();
+}
 
 bool Workers::submit(std::function<void()> work) {
   {

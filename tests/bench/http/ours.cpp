@@ -1,4 +1,5 @@
-/// tests/bench/http/ours.cpp PORT: GET /health by core/http, with everything that a request has: limits, Host and Origin, request id, metrics, router of some size.
+/// tests/bench/http/ours.cpp PORT: GET /health by core/http, with everything that a request has: limits, Host and Origin, request id,
+/// metrics, router of some size.
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -26,7 +27,9 @@ int main(int argc, char** argv) {
   };
   add("/health", true);
   add("/worker", false);
-  for (const char* pattern : {"/targets/{uuid}", "/scenarios/run", "/scenarios/run/{jobId}", "/scenarios/run/{jobId}/logs", "/clusters", "/nodes", "/operon/v1/plugins"}) add(pattern, false);
+  for (const char* pattern : {"/targets/{uuid}", "/scenarios/run", "/scenarios/run/{jobId}", "/scenarios/run/{jobId}/logs", "/clusters",
+                              "/nodes", "/operon/v1/plugins"})
+    add(pattern, false);
   http::Router router;
   router.add(std::move(routes));
   http::ServerLimits limits;

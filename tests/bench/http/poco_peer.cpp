@@ -1,4 +1,5 @@
-/// tests/bench/http/poco_peer.cpp PORT: the same body by a bare Poco HTTPServer, as its documentation shows one. A thread a connection, since that is how it works.
+/// tests/bench/http/poco_peer.cpp PORT: the same body by a bare Poco HTTPServer, as its documentation shows one. A thread a connection,
+/// since that is how it works.
 #include <Poco/Net/HTTPRequestHandler.h>
 #include <Poco/Net/HTTPRequestHandlerFactory.h>
 #include <Poco/Net/HTTPServer.h>

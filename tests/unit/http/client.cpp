@@ -46,7 +46,8 @@ void Peer::send(std::string_view data) {
 bool Peer::fill(std::chrono::milliseconds within) {
   if (end_) return false;
   pollfd p{fd_.get(), POLLIN, 0};
-  if (::poll(&p, 1, static_cast<int>(within.count())) <= 0) throw std::runtime_error("nothing came from the server in time; so far: " + buffer_.substr(0, 200));
+  if (::poll(&p, 1, static_cast<int>(within.count())) <= 0)
+    throw std::runtime_error("nothing came from the server in time; so far: " + buffer_.substr(0, 200));
   char piece[65536];
   const ssize_t n = ::recv(fd_.get(), piece, sizeof(piece), 0);
   if (n <= 0) {
@@ -91,7 +92,9 @@ bool Peer::closed(std::chrono::milliseconds within) {
   return !fill(within);
 }
 
-void Peer::shutdown_send() { ::shutdown(fd_.get(), SHUT_WR); }
+void Peer::shutdown_send() {
+  ::shutdown(fd_.get(), SHUT_WR);
+}
 
 void Peer::reset() {
   const linger now{1, 0};
@@ -146,8 +149,8 @@ std::string get(std::string_view path, std::string_view more) {
 }
 
 std::string post(std::string_view path, std::string_view body, std::string_view more) {
-  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(more) + "\r\n" +
-         std::string(body);
+  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+         std::string(more) + "\r\n" + std::string(body);
 }
 
 void Latch::open() {
@@ -175,7 +178,9 @@ TestServer::TestServer(ServerLimits limits, AccessRules rules, std::optional<Tls
   server_->start();
 }
 
-TestServer::~TestServer() { latch.open(); }
+TestServer::~TestServer() {
+  latch.open();
+}
 
 void TestServer::add_routes() {
   auto ok = [](const Request&) { return Response::json(200, R"({"status":"healthy"})"); };
@@ -199,7 +204,9 @@ void TestServer::add_routes() {
     out.body = r.body;
     return out;
   });
-  add(Method::post, "/ignore", Role::run, [](const Request& r) { return Response::json(202, "ignored " + std::to_string(r.body.size())); }).ignores_body = true;
+  add(Method::post, "/ignore", Role::run, [](const Request& r) {
+    return Response::json(202, "ignored " + std::to_string(r.body.size()));
+  }).ignores_body = true;
   add(Method::get, "/wait", Role::view, [this](const Request&) {
     latch.wait();
     return Response::json(200, "waited");
@@ -289,7 +296,9 @@ class Source : public StreamSource {
 }  // namespace
 
 FedSource::FedSource() : state_(std::make_shared<State>()) {}
-std::unique_ptr<StreamSource> FedSource::source() const { return std::make_unique<Source>(state_); }
+std::unique_ptr<StreamSource> FedSource::source() const {
+  return std::make_unique<Source>(state_);
+}
 
 void FedSource::feed(std::string_view data) const {
   std::function<void()> waker;

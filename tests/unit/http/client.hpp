@@ -1,11 +1,12 @@
-/// tests/unit/http/client.hpp: a peer made of a bare socket, so that tests can say exactly what goes over the wire, and a server to talk to.
+/// tests/unit/http/client.hpp: a peer made of a bare socket, so that tests can say exactly what goes over the wire, and a server to talk
+/// to.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <condition_variable>
 #include <string>
 #include <string_view>
 
@@ -70,8 +71,8 @@ class Latch {
   int waiting_ = 0;
 };
 
-/// Routes: GET /health (no_block), GET /hello/{name}, POST /echo (64 KiB), POST /ignore, GET /wait (at `latch`), GET /throw/{what}, DELETE /thing,
-/// GET /stream (source made by `make_source`), GET /roles/{view|run|admin}.
+/// Routes: GET /health (no_block), GET /hello/{name}, POST /echo (64 KiB), POST /ignore, GET /wait (at `latch`), GET /throw/{what}, DELETE
+/// /thing, GET /stream (source made by `make_source`), GET /roles/{view|run|admin}.
 class TestServer {
  public:
   explicit TestServer(ServerLimits = {}, AccessRules = {}, std::optional<Tls> = {});
@@ -100,7 +101,7 @@ class FedSource {
   std::unique_ptr<StreamSource> source() const;
   void feed(std::string_view) const;
   void end() const;
-  bool gone() const;     ///< the server has let go of it
+  bool gone() const;  ///< the server has let go of it
   bool drained() const;
   size_t taken() const;  ///< bytes that the server has pulled
 

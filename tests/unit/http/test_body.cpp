@@ -51,8 +51,9 @@ TEST_CASE("a chunked body is the same however it is cut") {
 }
 
 TEST_CASE("a malformed or oversized chunked body is refused") {
-  for (const char* wire : {"\r\nabc", "g\r\n", " 4\r\n", "4 \r\n", "-4\r\n", "+4\r\n", "0x4\r\n", "4\nWiki\r\n", "4\r\nWikiX", "4\r\nWiki\n0\r\n\r\n", "123456789\r\n", ";x\r\n",
-                           "4\rX", "0\r\nA\nB\r\n\r\n", "0\r\nA: \rB\r\n\r\n", "4;\x01\r\n"}) {
+  for (const char* wire :
+       {"\r\nabc", "g\r\n", " 4\r\n", "4 \r\n", "-4\r\n", "+4\r\n", "0x4\r\n", "4\nWiki\r\n", "4\r\nWikiX", "4\r\nWiki\n0\r\n\r\n",
+        "123456789\r\n", ";x\r\n", "4\rX", "0\r\nA\nB\r\n\r\n", "0\r\nA: \rB\r\n\r\n", "4;\x01\r\n"}) {
     INFO(wire);
     const Read r = read_chunked(wire, 1);
     CHECK(r.result == BodyReader::Result::refused);

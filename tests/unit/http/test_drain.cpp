@@ -1,5 +1,4 @@
 #include <catch2/catch.hpp>
-
 #include <thread>
 
 #include "client.hpp"
@@ -17,7 +16,8 @@ TEST_CASE("draining: idle connections go, work in hand is finished, streams are 
   stream.send(get("/stream"));
   stream.read_until("\r\n\r\n");
   fed.feed("line\n");
-  ws.send(get("/stream", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+  ws.send(get("/stream",
+              "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
   ws.read_until("\r\n\r\n");
   busy.send(get("/wait"));
   server.latch.wait_for_waiting(1);
@@ -26,7 +26,8 @@ TEST_CASE("draining: idle connections go, work in hand is finished, streams are 
   CHECK(idle.closed());
   CHECK(stream.read_to_end() == "5\r\nline\n\r\n10\r\nERROR: stopping\n\r\n0\r\n\r\n");
   stream.close();
-  CHECK(ws.read_to_end() == std::string("\x81\x0f" "ERROR: stopping\x88\x14\x03\xe9server is stopping"));
+  CHECK(ws.read_to_end() == std::string("\x81\x0f"
+                                        "ERROR: stopping\x88\x14\x03\xe9server is stopping"));
   ws.close();
   CHECK_THROWS(Peer(server.address()));
   server.latch.open();

@@ -28,7 +28,9 @@ int status_of_head(std::string_view text, ServerLimits limits = {}) {
 }  // namespace
 
 TEST_CASE("a head is read into its parts") {
-  const std::string text = "POST /a?b=c HTTP/1.1\r\nHost: h:1\r\nContent-Length:\t 12 \r\nX-Request-ID: r1\r\nConnection: keep-alive, Upgrade\r\nUPGRADE: WebSocket\r\n\r\nrest";
+  const std::string text =
+      "POST /a?b=c HTTP/1.1\r\nHost: h:1\r\nContent-Length:\t 12 \r\nX-Request-ID: r1\r\nConnection: keep-alive, Upgrade\r\nUPGRADE: "
+      "WebSocket\r\n\r\nrest";
   const Parsed p = parse(text);
   REQUIRE(p.result == HeadParser::Result::done);
   CHECK(p.head.method() == "POST");
@@ -52,7 +54,8 @@ TEST_CASE("a head that arrives byte by byte is the same head") {
   HeadParser parser;
   RequestHead head;
   Refusal refusal;
-  for (size_t n = 1; n < text.size(); ++n) REQUIRE(parser.parse(std::string_view(text).substr(0, n), {}, head, refusal) == HeadParser::Result::incomplete);
+  for (size_t n = 1; n < text.size(); ++n)
+    REQUIRE(parser.parse(std::string_view(text).substr(0, n), {}, head, refusal) == HeadParser::Result::incomplete);
   REQUIRE(parser.parse(text, {}, head, refusal) == HeadParser::Result::done);
   CHECK(head.minor_version() == 0);
   CHECK(head.keep_alive());
@@ -123,7 +126,9 @@ TEST_CASE("what a strict reader refuses") {
 }
 
 TEST_CASE("no bytes whatever make the reader fail in another way than by refusing") {
-  const std::string seed = "POST /a?b=%20 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";
+  const std::string seed =
+      "POST /a?b=%20 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nConnection: "
+      "close\r\n\r\n";
   std::mt19937 random(7);
   int done = 0;
   for (int round = 0; round < 20000; ++round) {

@@ -1,6 +1,7 @@
-#include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <sys/resource.h>
+
+#include <catch2/catch.hpp>
 
 #include "client.hpp"
 #include "core/metrics/metrics.hpp"
@@ -27,14 +28,17 @@ TEST_CASE("a full queue is 503 with Retry-After, not a reset") {
   Peer more(server.address());
   Peer::Answer a;
   // The three may still be on their way into the queue.
-  REQUIRE(eventually([&] {
-    if (a.status == 503) return true;
-    busy.push_back(std::make_unique<Peer>(server.address()));
-    a = more.ask(get("/throw/error"));
-    return a.status == 503;
-  }, 2s));
+  REQUIRE(eventually(
+      [&] {
+        if (a.status == 503) return true;
+        busy.push_back(std::make_unique<Peer>(server.address()));
+        a = more.ask(get("/throw/error"));
+        return a.status == 503;
+      },
+      2s));
   CHECK(a.header("Retry-After") == "1");
-  CHECK(a.body == "{\"error\":\"unavailable\",\"message\":\"all workers are busy and the queue is full; try again (requests_queued_max)\"}\n");
+  CHECK(a.body ==
+        "{\"error\":\"unavailable\",\"message\":\"all workers are busy and the queue is full; try again (requests_queued_max)\"}\n");
   CHECK(more.ask(get("/health")).status == 200);
   CHECK(operon::metrics::expose().find("operon_http_shed_total{server=\"test\"}") != std::string::npos);
   server.latch.open();
@@ -120,7 +124,7 @@ TEST_CASE("a process without descriptors goes on serving, and takes connections 
     if (fd < 0) break;
     fill.emplace_back(fd);
   }
-  fill.pop_back();                  // one for this side of the connection, none for the server's
+  fill.pop_back();  // one for this side of the connection, none for the server's
   Peer waiting(server.address());
   CHECK(known.ask(get("/health")).status == 200);
   waiting.send(get("/health"));

@@ -20,8 +20,9 @@ Route route(Method m, std::string pattern) {
 
 TEST_CASE("a path finds the most literal route, whatever the order of registration") {
   Router router;
-  router.add({route(Method::get, "/jobs/{id}"), route(Method::get, "/jobs/events"), route(Method::del, "/jobs/{id}"), route(Method::get, "/"),
-              route(Method::get, "/jobs/{id}/logs"), route(Method::get, "/{a}/{b}"), route(Method::post, "/detail/")});
+  router.add({route(Method::get, "/jobs/{id}"), route(Method::get, "/jobs/events"), route(Method::del, "/jobs/{id}"),
+              route(Method::get, "/"), route(Method::get, "/jobs/{id}/logs"), route(Method::get, "/{a}/{b}"),
+              route(Method::post, "/detail/")});
   auto pattern = [&](std::string_view method, std::string_view path) {
     const auto m = router.match(method, path);
     return m.route ? m.route->pattern : "allow:" + m.allow;

@@ -30,7 +30,8 @@ TEST_CASE("pipelined requests are answered in order") {
   TestServer server;
   Peer peer(server.address());
   std::string all;
-  for (int i = 0; i < 200; ++i) all += i % 3 == 0 ? get("/hello/n" + std::to_string(i)) : i % 3 == 1 ? get("/health") : post("/echo", std::to_string(i));
+  for (int i = 0; i < 200; ++i)
+    all += i % 3 == 0 ? get("/hello/n" + std::to_string(i)) : i % 3 == 1 ? get("/health") : post("/echo", std::to_string(i));
   peer.send(all);
   for (int i = 0; i < 200; ++i) {
     const auto a = peer.answer();
@@ -162,7 +163,9 @@ TEST_CASE("a rebound name and a foreign page are refused before any handler, on 
   Peer peer(server.address());
   auto a = peer.ask("GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n");
   CHECK(a.status == 403);
-  CHECK(a.body == "{\"error\":\"forbidden\",\"message\":\"host 'evil.example' is not a name of this server; add it to rest.hosts if it should be\"}\n");
+  CHECK(
+      a.body ==
+      "{\"error\":\"forbidden\",\"message\":\"host 'evil.example' is not a name of this server; add it to rest.hosts if it should be\"}\n");
   CHECK(peer.ask("GET http://evil.example/health HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 403);
   CHECK(peer.ask("GET http://localhost/health HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 200);
   CHECK(peer.ask(post("/echo", "x", "Origin: http://evil.example\r\nContent-Type: text/plain\r\n")).status == 403);
@@ -171,7 +174,8 @@ TEST_CASE("a rebound name and a foreign page are refused before any handler, on 
   a = peer.ask(post("/echo", "x", "Origin: https://console.example\r\n"));
   CHECK(a.status == 200);
   CHECK(a.header("Access-Control-Allow-Origin") == "https://console.example");
-  a = peer.ask("OPTIONS /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: https://console.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
+  a = peer.ask(
+      "OPTIONS /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: https://console.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
   CHECK(a.status == 204);
   CHECK(a.header("Access-Control-Allow-Methods") == "POST");
 }

@@ -10,9 +10,12 @@ TEST_CASE("ambiguous framing is refused, and nothing after it is read as a reque
   TestServer server;
   const std::string smuggled = "GET /hello/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
   for (const std::string fields :
-       {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n",
-        "Content-Length: 5, 6\r\n", "Content-Length: +5\r\n", "Content-Length: 5\r\n 6\r\n", "Transfer-Encoding : chunked\r\n", "Transfer-Encoding: xchunked\r\n",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", "Transfer-Encoding:\x0b" "chunked\r\n", "Transfer-Encoding: \"chunked\"\r\n"}) {
+       {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: 5, 6\r\n", "Content-Length: +5\r\n", "Content-Length: 5\r\n 6\r\n",
+        "Transfer-Encoding : chunked\r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n",
+        "Transfer-Encoding:\x0b"
+        "chunked\r\n",
+        "Transfer-Encoding: \"chunked\"\r\n"}) {
     INFO(fields);
     Peer peer(server.address());
     peer.send("POST /echo HTTP/1.1\r\nHost: localhost\r\n" + fields + "\r\n0\r\n\r\n" + smuggled);
@@ -26,7 +29,8 @@ TEST_CASE("ambiguous framing is refused, and nothing after it is read as a reque
 
 TEST_CASE("bad chunks end the connection") {
   TestServer server;
-  for (const std::string chunks : {"5\r\nhelloX\r\n0\r\n\r\n", "-1\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", "ffffffffffffffff\r\n", "5\nhello\n0\n\n"}) {
+  for (const std::string chunks :
+       {"5\r\nhelloX\r\n0\r\n\r\n", "-1\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n", "ffffffffffffffff\r\n", "5\nhello\n0\n\n"}) {
     INFO(chunks);
     Peer peer(server.address());
     peer.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + get("/hello/smuggled"));
@@ -44,7 +48,8 @@ TEST_CASE("a body that nobody reads never becomes the next request") {
   // Small: read over, and the connection goes on.
   CHECK(peer.ask(post("/nowhere", smuggled)).status == 404);
   CHECK(peer.ask(post("/health", smuggled)).status == 405);
-  CHECK(peer.ask("GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(smuggled.size()) + "\r\n\r\n" + smuggled).body == "{\"status\":\"healthy\"}\n");
+  CHECK(peer.ask("GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(smuggled.size()) + "\r\n\r\n" + smuggled)
+            .body == "{\"status\":\"healthy\"}\n");
   CHECK(peer.ask("POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").status == 404);
   CHECK(peer.ask(get("/hello/next")).body.starts_with("next|"));
   // Large: answered and closed.

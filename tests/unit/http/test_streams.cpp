@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include <sys/resource.h>
+
+#include <catch2/catch.hpp>
 
 #include "client.hpp"
 #include "core/metrics/metrics.hpp"

@@ -7,7 +7,8 @@ using namespace operon::http::test;
 
 namespace {
 
-const std::string upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const std::string upgrade =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 std::string masked(uint8_t first, std::string_view payload) {
   std::string out{static_cast<char>(first), static_cast<char>(0x80 | payload.size()), 1, 2, 3, 4};
@@ -91,7 +92,9 @@ TEST_CASE("a bad handshake is refused in words") {
   FedSource fed;
   server.make_source = [&] { return fed.source(); };
   Peer peer(server.address());
-  auto a = peer.ask(get("/stream", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+  auto a = peer.ask(
+      get("/stream",
+          "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
   CHECK(a.status == 426);
   CHECK(a.header("Sec-WebSocket-Version") == "13");
   a = peer.ask(get("/stream", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n"));

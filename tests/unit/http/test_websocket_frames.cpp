@@ -48,11 +48,15 @@ TEST_CASE("lines become text messages, whatever they are made of") {
 TEST_CASE("frames of a client: pings are answered, rules are kept") {
   std::string out;
   FrameReader reader;
-  const std::string good = masked(0x81, "hello") + masked(0x89, "p1") + masked(0x01, "a") + masked(0x89, "p2") + masked(0x80, "b") + masked(0x8a, "");
+  const std::string good =
+      masked(0x81, "hello") + masked(0x89, "p1") + masked(0x01, "a") + masked(0x89, "p2") + masked(0x80, "b") + masked(0x8a, "");
   for (const char c : good) REQUIRE(reader.feed({&c, 1}, out));
   CHECK(out == std::string("\x8a\x02p1\x8a\x02p2"));
   out.clear();
-  CHECK_FALSE(reader.feed(masked(0x88, "\x03\xe8" "bye"), out));
+  CHECK_FALSE(reader.feed(masked(0x88,
+                                 "\x03\xe8"
+                                 "bye"),
+                          out));
   CHECK(out == std::string("\x88\x02\x03\xe8"));
 
   auto close_code = [](const std::string& frames) {
@@ -61,11 +65,11 @@ TEST_CASE("frames of a client: pings are answered, rules are kept") {
     if (r.feed(frames, answer)) return 0;
     return (static_cast<unsigned char>(answer[2]) << 8 | static_cast<unsigned char>(answer[3])) & 0xffff;
   };
-  CHECK(close_code(std::string("\x81\x01x")) == 1002);      // not masked
-  CHECK(close_code(masked(0xc1, "x")) == 1002);             // reserved bit
-  CHECK(close_code(masked(0x83, "x")) == 1002);             // unknown opcode
-  CHECK(close_code(masked(0x09, "x")) == 1002);             // ping in pieces
-  CHECK(close_code(masked(0x80, "x")) == 1002);             // continues nothing
+  CHECK(close_code(std::string("\x81\x01x")) == 1002);  // not masked
+  CHECK(close_code(masked(0xc1, "x")) == 1002);         // reserved bit
+  CHECK(close_code(masked(0x83, "x")) == 1002);         // unknown opcode
+  CHECK(close_code(masked(0x09, "x")) == 1002);         // ping in pieces
+  CHECK(close_code(masked(0x80, "x")) == 1002);         // continues nothing
   CHECK(close_code(masked(0x01, "x") + masked(0x81, "y")) == 1002);
   CHECK(close_code(masked(0x89, std::string(126, 'x'))) == 1002);
   CHECK(close_code(std::string("\x81\xff\0\0\0\1\0\0\0\0", 10) + "mask") == 1009);
