@@ -20,7 +20,7 @@ bool Cgroup::adopt(const char* path) {
 
 bool Cgroup::make(const char* path, const Strings& settings) {
   if (mkdir(path, 0755) != 0 || !adopt(path)) return false;
-  if (access((path_), W_OK) != 0) {
+  if (access(path_, W_OK) != 0) {
     remove();
     return false;
   }
@@ -45,6 +45,8 @@ bool Cgroup::write(const char* file, const char* value) const {
   close(fd);
   return good;
 }
+
+int Cgroup::open_folder() const { return exists() ? open(path_, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1; }
 
 bool Cgroup::enter() const {
   char path[640];

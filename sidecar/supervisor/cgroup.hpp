@@ -12,6 +12,8 @@ class Cgroup {
   /// Of a supervisor that died.
   bool adopt(const char* path);
   bool exists() const { return path_[0] != '\0'; }
+  /// A descriptor of the folder, below 0 when there is none.
+  int open_folder() const;
   /// Takes the calling process in. Only async-signal-safe calls.
   bool enter() const;
   /// True when the kernel killed something in it for want of memory.

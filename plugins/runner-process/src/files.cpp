@@ -16,8 +16,9 @@ namespace fs = std::filesystem;
 
 void throw_errno(const std::string& what, const fs::path& path) {
   const int error = errno;
-  const bool full = error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE;
-  throw Error(full ? Code::resource_exhausted : Code::internal, "cannot " + what + " " + path.string() + ": " + strerror(error));
+  const bool disk = error == ENOSPC || error == EDQUOT || error == EROFS || error == EIO;
+  const bool descriptors = error == EMFILE || error == ENFILE;
+  throw Error(disk ? Code::unavailable : descriptors ? Code::resource_exhausted : Code::internal, "cannot " + what + " " + path.string() + ": " + strerror(error));
 }
 
 std::optional<std::string> read_file_if_there(const fs::path& path) {

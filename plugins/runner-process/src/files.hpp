@@ -1,4 +1,5 @@
-/// files.hpp: files of the run folders. Errors are operon::Error: a full disk is resource_exhausted, the rest internal.
+/// files.hpp: files of the run folders. Errors are operon::Error: a disk that is full, read-only or broken is unavailable, the
+/// rest internal.
 #pragma once
 
 #include <filesystem>

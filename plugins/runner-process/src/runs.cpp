@@ -31,7 +31,7 @@ Runs::Runs(Configuration configuration, sdk::Host host)
               },
               .follow = [this](const std::string& job, bool on) { watcher_.follow(job, on); }}),
       watcher_({.started = [this] { take_up(); },
-                .changed = [this](const std::string& job) { changed(job); },
+                .changed = [this](const std::string& job, bool certain) { changed(job, certain); },
                 .log_grew = [this](const std::string& job, bool new_segment) { tails_.wake(job, new_segment); }}) {
   const auto& limits = configuration_.limits;
   if ((limits.memory_bytes && !cgroup_place_.memory) || (limits.tasks && !cgroup_place_.pids) || (limits.cpus && !cgroup_place_.cpu)) {
@@ -94,8 +94,9 @@ std::optional<sdk::RunState> Runs::look(const std::string& job) {
     }
   }
   watcher_.add(job, folder);
-  // It may have ended between the first look and the watch.
+  // It may have ended between the first look and the watch: then nothing else would tell those who wait.
   status = read_run_status(folder);
+  if (status && status->ended()) watcher_.poke(job);
   return to_state(job, status);
 }
 
@@ -129,12 +130,12 @@ void Runs::discard(const std::string& job, const fs::path& folder) {
   remove_folder(grave);
 }
 
-void Runs::changed(const std::string& job) {
+void Runs::changed(const std::string& job, bool certain) {
   try {
     const auto state = look(job);
     const bool over = !state || terminal(state->phase);
     if (over) watcher_.remove(job);
-    host_.notify(kinds::job_runner::notify_kind, job);
+    if (certain || over) host_.notify(kinds::job_runner::notify_kind, job);
     tails_.wake(job, true);
     if (state && over) tell_waiters(job, *state);
   } catch (const Error& e) {
@@ -153,20 +154,21 @@ void Runs::tell_waiters(const std::string& job, const sdk::RunState& state) {
   for (const auto& waiter : waiters) waiter(state);
 }
 
-void Runs::validate(const sdk::StartRequest& request) const {
-  make_plan(configuration_, request, folder_of(request.job_id).string());
+Plan Runs::plan(const sdk::StartRequest& request) const {
+  auto plan = make_plan(configuration_, request, folder_of(request.job_id).string());
   if (configuration_.supervisor.empty()) {
     throw Error(Code::unavailable, "the program operon-supervisor was found neither beside the running program nor in PATH; install it, or set `supervisor`");
   }
+  return plan;
 }
+
+void Runs::validate(const sdk::StartRequest& request) const { plan(request); }
 
 sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& read_blob) {
   const auto& job = request.job_id;
   const auto folder = folder_of(job);
   if (const auto there = look(job)) return *there;
-  validate(request);
-  const auto plan = make_plan(configuration_, request, folder.string());
-  PreparedRun prepared(configuration_, cgroup_place_, plan, job, read_blob);
+  PreparedRun prepared(configuration_, cgroup_place_, plan(request), job, read_blob);
   if (!prepared.publish(folder)) return inspect(job);
   watcher_.add(job, folder);
   try {
@@ -177,7 +179,6 @@ sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& re
   }
   const auto state = look(job);
   if (!state) throw Error(Code::unavailable, "the run's supervisor died before it started anything; try again");
-  if (terminal(state->phase)) watcher_.remove(job);
   return *state;
 }
 

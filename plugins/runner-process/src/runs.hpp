@@ -49,7 +49,8 @@ class Runs {
   std::optional<sdk::RunState> look(const std::string& job);
   std::optional<sdk::RunState> look_at_dead(const std::string& job, const std::filesystem::path& folder);
   void discard(const std::string& job, const std::filesystem::path& folder);
-  void changed(const std::string& job);
+  void changed(const std::string& job, bool certain);
+  Plan plan(const sdk::StartRequest& request) const;
   void tell_waiters(const std::string& job, const sdk::RunState& state);
   void take_up();
   void ask_to_stop(const std::filesystem::path& folder, int64_t grace_seconds);

