@@ -94,7 +94,8 @@ void ClockService::invoke(std::shared_ptr<ServiceCall> call) {
     return;
   }
   if (call->verb() != "sleep") {
-    throw Error(Code::unimplemented, "operon.host.clock/1 has no verb '" + std::string(call->verb().substr(0, 40)) + "', only now and sleep");
+    throw Error(Code::unimplemented,
+                "operon.host.clock/1 has no verb '" + std::string(call->verb().substr(0, 40)) + "', only now and sleep");
   }
   const Time due = state_->clock.steady() + std::chrono::milliseconds(ms_of(*call));
   {

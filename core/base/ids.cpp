@@ -38,7 +38,8 @@ std::string uuid_text(std::array<unsigned char, 16> bytes, unsigned version) {
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | (version << 4));
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
   std::string digits = hex(bytes.data(), bytes.size());
-  return digits.substr(0, 8) + "-" + digits.substr(8, 4) + "-" + digits.substr(12, 4) + "-" + digits.substr(16, 4) + "-" + digits.substr(20);
+  return digits.substr(0, 8) + "-" + digits.substr(8, 4) + "-" + digits.substr(12, 4) + "-" + digits.substr(16, 4) + "-" +
+         digits.substr(20);
 }
 
 std::string digest(const EVP_MD* kind, std::string_view bytes) {

@@ -13,7 +13,8 @@ struct JsonLimits {
   bool nul_allowed = false;     ///< "\\u0000" in strings and keys; what goes on into C interfaces cannot carry it
 };
 
-/// Parses strictly: valid UTF-8, no trailing garbage, no duplicate key, depth and size bounded. Throws Error(invalid_argument) saying what and at which byte.
+/// Parses strictly: valid UTF-8, no trailing garbage, no duplicate key, depth and size bounded. Throws Error(invalid_argument) saying what
+/// and at which byte.
 nlohmann::json parse_json(std::string_view, const JsonLimits& = {});
 
 }  // namespace operon::base

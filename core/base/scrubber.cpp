@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view redacted = "***REDACTED***";
 
 /// Words that make the name of a value a secret's name, wherever they stand in it.
-#define OPERON_SECRET_WORDS \
+#define OPERON_SECRET_WORDS                                                                                                     \
   "password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|client-key-data|client-certificate-data|" \
   "certificate-authority-data|credential|dockerconfigjson|managed-clusters|authorization|cookie"
 
@@ -31,14 +31,15 @@ RE2::Options options() {
 
 /// One pass finds where something may begin; the code below decides what it is and how far it goes.
 const RE2& candidates() {
-  static const auto* expression = new RE2(
-      "((?:(?:" OPERON_SECRET_WORDS ")[a-z0-9_.-]{0,40}|\\bauth)\\\\{0,8}[\"']?\\s{0,8}[:=]\\s{0,8})"  // 1: name and separator
-      "|\\b((?:bearer|basic)\\s{1,8}[a-z0-9._~+/=-]{8,})"                                          // 2: credentials of a header
-      "|(eyj[a-z0-9_-]{8,}\\.[a-z0-9_-]{4,}\\.[a-z0-9_-]*)"                                        // 3: JWT
-      "|\\b((?:akia|asia|aroa|aida)[a-z0-9]{16}\\b|gh[pousr]_[a-z0-9]{30,}|xox[abprs]-[a-z0-9-]{10,})"  // 4: vendors' keys
-      "|(-----begin [a-z0-9 ]{0,40}private key-----)"                                              // 5: PEM
-      "|(://[^\\s/:@]{0,256}:[^\\s/]{1,256}@)",                                                    // 6: user:password in a URL
-      options());
+  static const auto* expression =
+      new RE2("((?:(?:" OPERON_SECRET_WORDS
+              ")[a-z0-9_.-]{0,40}|\\bauth)\\\\{0,8}[\"']?\\s{0,8}[:=]\\s{0,8})"  // 1: name and separator
+              "|\\b((?:bearer|basic)\\s{1,8}[a-z0-9._~+/=-]{8,})"                // 2: credentials of a header
+              "|(eyj[a-z0-9_-]{8,}\\.[a-z0-9_-]{4,}\\.[a-z0-9_-]*)"              // 3: JWT
+              "|\\b((?:akia|asia|aroa|aida)[a-z0-9]{16}\\b|gh[pousr]_[a-z0-9]{30,}|xox[abprs]-[a-z0-9-]{10,})"  // 4: vendors' keys
+              "|(-----begin [a-z0-9 ]{0,40}private key-----)"                                                   // 5: PEM
+              "|(://[^\\s/:@]{0,256}:[^\\s/]{1,256}@)",                                                         // 6: user:password in a URL
+              options());
   return *expression;
 }
 
@@ -92,7 +93,8 @@ std::pair<size_t, size_t> value_span(std::string_view text, size_t name_at, size
   // "Authorization: Bearer x", "authorization=Basic x": the scheme is not the secret.
   std::string_view word = text.substr(at, end - at);
   auto is = [&](std::string_view scheme) {
-    return std::equal(word.begin(), word.end(), scheme.begin(), scheme.end(), [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+    return std::equal(word.begin(), word.end(), scheme.begin(), scheme.end(),
+                      [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
   };
   if (is("bearer") || is("basic") || is("digest") || is("negotiate")) {
     while (end < text.size() && text[end] == ' ') ++end;
@@ -103,13 +105,15 @@ std::pair<size_t, size_t> value_span(std::string_view text, size_t name_at, size
 
 /// Words that say nothing about a secret: leaving them keeps messages and JSON readable.
 bool harmless(std::string_view value) {
-  return value.empty() || value == "true" || value == "false" || value == "null" || value == "{" || value == "[" || value == "|" || value == ">" ||
-         value == redacted;
+  return value.empty() || value == "true" || value == "false" || value == "null" || value == "{" || value == "[" || value == "|" ||
+         value == ">" || value == redacted;
 }
 
 /// "basic authentication" is prose; a credential has a digit, a capital or padding in it.
 bool looks_random(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return c == '=' || std::isdigit(static_cast<unsigned char>(c)) || std::isupper(static_cast<unsigned char>(c)); });
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return c == '=' || std::isdigit(static_cast<unsigned char>(c)) || std::isupper(static_cast<unsigned char>(c));
+  });
 }
 
 struct Span {

@@ -14,8 +14,8 @@ std::string scrub(std::string_view);
 /// True when a value of this name is to be hidden whole ("DB_PASSWORD", "authorization").
 bool is_secret_name(std::string_view);
 
-/// A value that is known to be secret while the token lives (a run's secret variables, registry passwords). Values under 6 bytes are not remembered:
-/// replacing them would destroy text without hiding anything. Thread-safe, bounded (`remembered_secrets_max`).
+/// A value that is known to be secret while the token lives (a run's secret variables, registry passwords). Values under 6 bytes are not
+/// remembered: replacing them would destroy text without hiding anything. Thread-safe, bounded (`remembered_secrets_max`).
 class KnownSecret {
  public:
   KnownSecret() = default;

@@ -6,7 +6,8 @@
 
 namespace operon::base::detail {
 
-/// Counted: the same value may be remembered by several. Thread-safe. False: not remembered (too short, or `remembered_secrets_max` reached).
+/// Counted: the same value may be remembered by several. Thread-safe. False: not remembered (too short, or `remembered_secrets_max`
+/// reached).
 bool remember_secret(const std::string& value);
 void forget_secret(const std::string& value) noexcept;
 /// Replaces every remembered value.

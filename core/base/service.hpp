@@ -1,5 +1,5 @@
-/// core/base/service.hpp: a host service, asked by plugins through `invoke`. Each lives beside its means (clock in core/base, http in core/net, metrics in core/metrics, executor in core/plugin, kv in core/jobs) and
-/// is registered by core/app.
+/// core/base/service.hpp: a host service, asked by plugins through `invoke`. Each lives beside its means (clock in core/base, http in
+/// core/net, metrics in core/metrics, executor in core/plugin, kv in core/jobs) and is registered by core/app.
 #pragma once
 
 #include <functional>

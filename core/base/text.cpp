@@ -31,7 +31,9 @@ size_t character_length(std::string_view text, size_t i) {
     if ((byte(i + k) & 0xc0) != 0x80) return 0;
   }
   unsigned second = byte(i + 1);
-  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) return 0;
+  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+      (first == 0xf4 && second > 0x8f))
+    return 0;
   return length;
 }
 
@@ -48,7 +50,8 @@ size_t edits(std::string_view a, std::string_view b) {
     for (size_t j = 1; j <= b.size(); ++j) {
       bool same = lower(a[i - 1]) == lower(b[j - 1]);
       now[j] = std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1])) now[j] = std::min(now[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+        now[j] = std::min(now[j], before[j - 2] + 1);
     }
     before = last;
     last = now;

@@ -9,7 +9,7 @@
 
 namespace operon::base {
 
-std::string rfc3339(int64_t unix_ms);  ///< "2026-01-02T03:04:05Z", milliseconds dropped
+std::string rfc3339(int64_t unix_ms);     ///< "2026-01-02T03:04:05Z", milliseconds dropped
 std::string rfc3339_ms(int64_t unix_ms);  ///< "2026-01-02T03:04:05.678Z"
 bool is_utf8(std::string_view);
 /// The strict decoder: no white space, padding required. Absent when the text is not base64.

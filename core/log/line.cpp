@@ -15,11 +15,16 @@ constexpr std::string_view hidden = "***REDACTED***";
 
 const char* word(Level level) {
   switch (level) {
-    case Level::trace: return "trace";
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warn: return "warn";
-    case Level::error: return "error";
+    case Level::trace:
+      return "trace";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warn:
+      return "warn";
+    case Level::error:
+      return "error";
   }
   return "info";
 }
@@ -27,10 +32,14 @@ const char* word(Level level) {
 const char* colour_of(Level level) {
   switch (level) {
     case Level::trace:
-    case Level::debug: return "\x1b[2m";
-    case Level::info: return "\x1b[32m";
-    case Level::warn: return "\x1b[33m";
-    case Level::error: return "\x1b[31m";
+    case Level::debug:
+      return "\x1b[2m";
+    case Level::info:
+      return "\x1b[32m";
+    case Level::warn:
+      return "\x1b[33m";
+    case Level::error:
+      return "\x1b[31m";
   }
   return "";
 }
@@ -99,7 +108,8 @@ std::vector<std::pair<std::string, std::string>> fields_of(std::string_view text
     if (object.is_object()) {
       for (const auto& [name, value] : object.items()) {
         if (fields.size() == fields_max) break;
-        fields.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        fields.emplace_back(
+            name, value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
       }
       return fields;
     }

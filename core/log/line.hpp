@@ -23,7 +23,8 @@ struct Line {
 
 /// "2026-01-02T03:04:05.678Z info  message key=value" without a newline; control characters are escaped.
 std::string text_line(const Line&, bool colour);
-/// {"time":...,"level":...,"message":...,"requestId":...,"jobId":...,fields} without a newline. A field whose name is taken gets "field_" before it.
+/// {"time":...,"level":...,"message":...,"requestId":...,"jobId":...,fields} without a newline. A field whose name is taken gets "field_"
+/// before it.
 std::string json_line(const Line&);
 /// The members of a JSON object as fields; nested values as their JSON text. What is no object becomes the field "fields".
 std::vector<std::pair<std::string, std::string>> fields_of(std::string_view json);

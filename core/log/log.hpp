@@ -20,10 +20,18 @@ void write(Level, std::string_view message, std::initializer_list<Field> fields 
 void write_json(Level, std::string_view message, std::string_view fields_json) noexcept;
 bool enabled(Level) noexcept;
 
-inline void debug(std::string_view m, std::initializer_list<Field> f = {}) noexcept { write(Level::debug, m, f); }
-inline void info(std::string_view m, std::initializer_list<Field> f = {}) noexcept { write(Level::info, m, f); }
-inline void warn(std::string_view m, std::initializer_list<Field> f = {}) noexcept { write(Level::warn, m, f); }
-inline void error(std::string_view m, std::initializer_list<Field> f = {}) noexcept { write(Level::error, m, f); }
+inline void debug(std::string_view m, std::initializer_list<Field> f = {}) noexcept {
+  write(Level::debug, m, f);
+}
+inline void info(std::string_view m, std::initializer_list<Field> f = {}) noexcept {
+  write(Level::info, m, f);
+}
+inline void warn(std::string_view m, std::initializer_list<Field> f = {}) noexcept {
+  write(Level::warn, m, f);
+}
+inline void error(std::string_view m, std::initializer_list<Field> f = {}) noexcept {
+  write(Level::error, m, f);
+}
 
 /// Names what this thread is working on, for every line written meanwhile. Nests.
 class Scope {

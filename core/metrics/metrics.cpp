@@ -55,7 +55,8 @@ M* find(Names& names, std::string_view name, std::string_view help, LabelMap lab
   if (found == names.end()) {
     Store& s = store();
     if (s.counters.size() + s.gauges.size() + s.histograms.size() >= families_max) {
-      throw Error(Code::resource_exhausted, "more than " + std::to_string(families_max) + " metric names; '" + std::string(name) + "' is not kept");
+      throw Error(Code::resource_exhausted,
+                  "more than " + std::to_string(families_max) + " metric names; '" + std::string(name) + "' is not kept");
     }
     try {
       auto& family = build().Name(std::string(name)).Help(std::string(help)).Register(s.registry);
@@ -130,7 +131,8 @@ Histogram histogram(std::string_view name, std::string_view help, const std::vec
   // Series of one name share their bounds: the first one's.
   const std::vector<double> used = found == names.end() ? bounds : found->second.bounds;
   Histogram handle;
-  handle.impl = find<prometheus::Histogram>(names, name, help, labels, [] { return prometheus::BuildHistogram(); }, used);
+  handle.impl = find<prometheus::Histogram>(
+      names, name, help, labels, [] { return prometheus::BuildHistogram(); }, used);
   if (found == names.end()) names.find(name)->second.bounds = bounds;
   return handle;
 }

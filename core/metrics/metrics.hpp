@@ -32,16 +32,17 @@ class Histogram {
   void* impl = nullptr;
 };
 
-/// Names are `operon_<what>_<base unit>[_total]`. The same name and labels give the same handle. At most `series_max` (2,000) per name: past that the
-/// handle counts into the series {overflow="true"}.
+/// Names are `operon_<what>_<base unit>[_total]`. The same name and labels give the same handle. At most `series_max` (2,000) per name:
+/// past that the handle counts into the series {overflow="true"}.
 Counter counter(std::string_view name, std::string_view help, Labels = {});
 Gauge gauge(std::string_view name, std::string_view help, Labels = {});
 Histogram histogram(std::string_view name, std::string_view help, const std::vector<double>& bounds, Labels = {});
-/// The same with labels that are only known at run time. Throw Error(invalid_argument) for an illegal name, label or help, or when the name is
-/// taken by another kind of metric; Error(resource_exhausted) past `families_max` (2,000) names.
+/// The same with labels that are only known at run time. Throw Error(invalid_argument) for an illegal name, label or help, or when the name
+/// is taken by another kind of metric; Error(resource_exhausted) past `families_max` (2,000) names.
 Counter counter(std::string_view name, std::string_view help, const std::map<std::string, std::string>& labels);
 Gauge gauge(std::string_view name, std::string_view help, const std::map<std::string, std::string>& labels);
-Histogram histogram(std::string_view name, std::string_view help, const std::vector<double>& bounds, const std::map<std::string, std::string>& labels);
+Histogram histogram(std::string_view name, std::string_view help, const std::vector<double>& bounds,
+                    const std::map<std::string, std::string>& labels);
 /// Called just before a scrape, to set gauges that are derived.
 void on_scrape(std::function<void()>);
 /// The text exposition format, version 0.0.4.

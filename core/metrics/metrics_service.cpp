@@ -29,7 +29,8 @@ bool is_name(const std::string& text) {
 
 bool is_label_name(const std::string& text) {
   bool legal = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c == '_' || (c < 128 && std::isalnum(c)); });
-  return !text.empty() && text.size() <= name_bytes_max && legal && !std::isdigit(static_cast<unsigned char>(text[0])) && !text.starts_with("__");
+  return !text.empty() && text.size() <= name_bytes_max && legal && !std::isdigit(static_cast<unsigned char>(text[0])) &&
+         !text.starts_with("__");
 }
 
 struct Sample {
@@ -42,7 +43,8 @@ struct Sample {
 void read_labels(const nlohmann::json& labels, Sample& sample) {
   if (!labels.is_object() || labels.size() > labels_max) refuse("labels is not an object of at most 8 members", "labels");
   for (const auto& [key, value] : labels.items()) {
-    if (!is_label_name(key) || key == "instance" || key == "le") refuse("label name '" + base::printable(key, 40) + "' is not allowed", "labels");
+    if (!is_label_name(key) || key == "instance" || key == "le")
+      refuse("label name '" + base::printable(key, 40) + "' is not allowed", "labels");
     if (!value.is_string()) refuse("label '" + key + "' is not a string", "labels");
     sample.labels[key] = base::printable(value.get<std::string>(), label_bytes_max);
   }
@@ -53,20 +55,24 @@ Sample read(const base::ServiceCall& call) {
   if (!request.is_object()) refuse("the request is not an object", "");
   Sample sample;
   auto name = request.find("name");
-  if (name == request.end() || !name->is_string() || !is_name(name->get<std::string>())) refuse("name must be lower-case letters, digits and underscores, at most 100", "name");
+  if (name == request.end() || !name->is_string() || !is_name(name->get<std::string>()))
+    refuse("name must be lower-case letters, digits and underscores, at most 100", "name");
   sample.name = "operon_plugin_" + name->get<std::string>();
   auto help = request.find("help");
-  sample.help = help != request.end() && help->is_string() ? base::printable(help->get<std::string>(), help_bytes_max) : "A plugin's metric.";
+  sample.help =
+      help != request.end() && help->is_string() ? base::printable(help->get<std::string>(), help_bytes_max) : "A plugin's metric.";
   if (auto labels = request.find("labels"); labels != request.end()) read_labels(*labels, sample);
   sample.labels["instance"] = call.instance();
   auto value = request.find("value");
   if (value == request.end() || !value->is_number()) refuse("value is not a number", "value");
   sample.value = value->get<double>();
   if (auto buckets = request.find("buckets"); buckets != request.end()) {
-    bool numbers = buckets->is_array() && buckets->size() <= buckets_max && std::all_of(buckets->begin(), buckets->end(), [](const auto& b) { return b.is_number(); });
+    bool numbers = buckets->is_array() && buckets->size() <= buckets_max &&
+                   std::all_of(buckets->begin(), buckets->end(), [](const auto& b) { return b.is_number(); });
     if (!numbers) refuse("buckets is not an array of at most 32 numbers", "buckets");
     sample.buckets = buckets->get<std::vector<double>>();
-    if (std::adjacent_find(sample.buckets.begin(), sample.buckets.end(), std::greater_equal<>()) != sample.buckets.end()) refuse("buckets do not rise", "buckets");
+    if (std::adjacent_find(sample.buckets.begin(), sample.buckets.end(), std::greater_equal<>()) != sample.buckets.end())
+      refuse("buckets do not rise", "buckets");
   }
   return sample;
 }

@@ -4,7 +4,8 @@
 ///   set      {"name", "value", "labels"?, "help"?}                       a gauge
 ///   observe  {"name", "value", "labels"?, "help"?, "buckets"?: [upper]}  a histogram; the first call's buckets hold
 ///
-/// Each answers {}. The metric is called operon_plugin_<name> and carries the label `instance`. Shapes: api/schemas/operon.host.metrics.v1.json.
+/// Each answers {}. The metric is called operon_plugin_<name> and carries the label `instance`. Shapes:
+/// api/schemas/operon.host.metrics.v1.json.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-/// commands.hpp: the subcommands. Each returns the exit code: 0 done, 1 the scenario failed. They throw UsageError, and std::exception for the rest.
+/// commands.hpp: the subcommands. Each returns the exit code: 0 done, 1 the scenario failed. They throw UsageError, and std::exception for
+/// the rest.
 #pragma once
 
 #include <string_view>
@@ -12,15 +13,16 @@ using Arguments = std::vector<std::string_view>;
 int hello(const Arguments&);
 /// Takes `--size-mib` of the disk under `--directory` for `--duration` seconds, but never the last `--keep-free-mib`.
 int disk_fill(const Arguments&);
-/// Sends `--signal` to at most `--count` (0 = all) processes whose name is exactly `--name`. After STOP it waits `--duration` seconds and lets
-/// them go on.
+/// Sends `--signal` to at most `--count` (0 = all) processes whose name is exactly `--name`. After STOP it waits `--duration` seconds and
+/// lets them go on.
 int process_kill(const Arguments&);
 /// Undoes a process-kill that could not end by itself: lets every process of that name go on, when `--signal` was STOP.
 int process_continue(const Arguments&);
 /// Become stress-ng, once the numbers are known to be in range.
 int cpu_hog(const Arguments&);
 int memory_hog(const Arguments&);
-/// Asks `--url` `--count` times, `--interval` seconds apart; each must answer `--expect` within `--timeout` seconds. At most `--failures` may not.
+/// Asks `--url` `--count` times, `--interval` seconds apart; each must answer `--expect` within `--timeout` seconds. At most `--failures`
+/// may not.
 int http_probe(const Arguments&);
 
 }  // namespace scenario

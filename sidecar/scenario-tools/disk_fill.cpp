@@ -56,8 +56,8 @@ int disk_fill(const Arguments& arguments) {
   if (::statvfs(folder.c_str(), &space) != 0) throw UsageError(folder + ": " + std::strerror(errno));
   const auto free_mib = static_cast<long>(space.f_bavail * space.f_frsize / static_cast<unsigned long>(mib));
   if (free_mib - size_mib < keep_free_mib) {
-    throw UsageError(folder + " has " + std::to_string(free_mib) + " MiB free: " + std::to_string(size_mib) + " MiB would leave less than the " + std::to_string(keep_free_mib) +
-                     " MiB to keep");
+    throw UsageError(folder + " has " + std::to_string(free_mib) + " MiB free: " + std::to_string(size_mib) +
+                     " MiB would leave less than the " + std::to_string(keep_free_mib) + " MiB to keep");
   }
   notice_signals();
   const int fd = open_nameless(folder);

@@ -25,20 +25,23 @@ namespace {
   argv.push_back(nullptr);
   say("Running " + line);
   ::execvp("stress-ng", argv.data());
-  throw UsageError(errno == ENOENT ? "stress-ng is not installed; install the package stress-ng" : std::string("stress-ng: ") + std::strerror(errno));
+  throw UsageError(errno == ENOENT ? "stress-ng is not installed; install the package stress-ng"
+                                   : std::string("stress-ng: ") + std::strerror(errno));
 }
 
 /// "512m", "2g", "50%".
 bool is_size(const std::string& text) {
   if (text.size() < 2 || text.size() > 8 || text[0] == '0') return false;
-  return std::all_of(text.begin(), text.end() - 1, [](char c) { return c >= '0' && c <= '9'; }) && std::strchr("kmgKMG%", text.back()) != nullptr;
+  return std::all_of(text.begin(), text.end() - 1, [](char c) { return c >= '0' && c <= '9'; }) &&
+         std::strchr("kmgKMG%", text.back()) != nullptr;
 }
 
 }  // namespace
 
 int cpu_hog(const Arguments& arguments) {
   const Options options(arguments, {"workers", "load", "duration"});
-  become_stress_ng({"--cpu", std::to_string(options.number("workers", 0, 10'000)), "--cpu-load", std::to_string(options.number("load", 1, 100)), "--timeout",
+  become_stress_ng({"--cpu", std::to_string(options.number("workers", 0, 10'000)), "--cpu-load",
+                    std::to_string(options.number("load", 1, 100)), "--timeout",
                     std::to_string(options.number("duration", 1, 86'400)) + "s", "--metrics-brief"});
 }
 

@@ -75,7 +75,8 @@ int http_probe(const Arguments& arguments) {
       return 143;
     }
   }
-  say(std::to_string(count - failures) + " of " + std::to_string(count) + " probes as expected, at most " + std::to_string(failures_max) + " may fail");
+  say(std::to_string(count - failures) + " of " + std::to_string(count) + " probes as expected, at most " + std::to_string(failures_max) +
+      " may fail");
   return failures <= failures_max ? 0 : 1;
 }
 

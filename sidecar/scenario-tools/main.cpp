@@ -14,13 +14,10 @@ struct Command {
   int (*run)(const scenario::Arguments&);
 };
 
-constexpr Command commands[] = {{"hello", scenario::hello},
-                                {"cpu-hog", scenario::cpu_hog},
-                                {"memory-hog", scenario::memory_hog},
-                                {"disk-fill", scenario::disk_fill},
-                                {"process-kill", scenario::process_kill},
-                                {"process-continue", scenario::process_continue},
-                                {"http-probe", scenario::http_probe}};
+constexpr Command commands[] = {
+    {"hello", scenario::hello},          {"cpu-hog", scenario::cpu_hog},           {"memory-hog", scenario::memory_hog},
+    {"disk-fill", scenario::disk_fill},  {"process-kill", scenario::process_kill}, {"process-continue", scenario::process_continue},
+    {"http-probe", scenario::http_probe}};
 
 }  // namespace
 

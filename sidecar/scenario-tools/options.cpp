@@ -22,7 +22,8 @@ Options::Options(const std::vector<std::string_view>& arguments, const std::vect
   for (std::string_view argument : arguments) {
     size_t equals = argument.find('=');
     std::string_view name = argument.substr(0, equals);
-    if (!name.starts_with("--") || equals == std::string_view::npos || std::find(known.begin(), known.end(), name.substr(2)) == known.end()) {
+    if (!name.starts_with("--") || equals == std::string_view::npos ||
+        std::find(known.begin(), known.end(), name.substr(2)) == known.end()) {
       throw UsageError("unknown argument '" + std::string(argument) + "'");
     }
     if (!values_.emplace(name.substr(2), argument.substr(equals + 1)).second) throw UsageError(std::string(name) + " is given twice");
@@ -43,7 +44,8 @@ std::string Options::text(const std::string& name, const std::string& fallback) 
 long Options::number(const std::string& name, long min, long max) const {
   double value = number_of(name, text(name));
   if (value != std::floor(value) || value < static_cast<double>(min) || value > static_cast<double>(max)) {
-    throw UsageError("--" + name + " must be a whole number from " + std::to_string(min) + " to " + std::to_string(max) + ", not '" + text(name) + "'");
+    throw UsageError("--" + name + " must be a whole number from " + std::to_string(min) + " to " + std::to_string(max) + ", not '" +
+                     text(name) + "'");
   }
   return static_cast<long>(value);
 }

@@ -23,7 +23,8 @@ class Options {
   const std::string& text(const std::string& name) const;
   /// The option, or `fallback` when it is missing or empty.
   std::string text(const std::string& name, const std::string& fallback) const;
-  /// A whole number written as decimal digits (a fraction of zeros is taken too: form fields are floats). Throws UsageError outside [min, max].
+  /// A whole number written as decimal digits (a fraction of zeros is taken too: form fields are floats). Throws UsageError outside [min,
+  /// max].
   long number(const std::string& name, long min, long max) const;
   /// A number of seconds, fractions allowed, in milliseconds. Throws UsageError outside [0, max_seconds].
   long milliseconds(const std::string& name, long max_seconds) const;

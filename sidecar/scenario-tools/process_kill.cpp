@@ -22,8 +22,8 @@ struct SignalName {
   const char* name;
   int number;
 };
-constexpr SignalName signal_names[] = {{"TERM", SIGTERM}, {"KILL", SIGKILL}, {"INT", SIGINT},   {"HUP", SIGHUP}, {"STOP", SIGSTOP},
-                                       {"QUIT", SIGQUIT}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}};
+constexpr SignalName signal_names[] = {{"TERM", SIGTERM}, {"KILL", SIGKILL}, {"INT", SIGINT},   {"HUP", SIGHUP},
+                                       {"STOP", SIGSTOP}, {"QUIT", SIGQUIT}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}};
 
 int signal_number(const std::string& name) {
   for (const auto& known : signal_names) {

@@ -41,7 +41,9 @@ Descriptor::~Descriptor() {
 
 Descriptor open_folder(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw Error(Code::unavailable, "the scenario folder " + path + " cannot be opened: " + std::strerror(errno) + "; set `path` to a readable folder");
+  if (fd < 0)
+    throw Error(Code::unavailable,
+                "the scenario folder " + path + " cannot be opened: " + std::strerror(errno) + "; set `path` to a readable folder");
   return Descriptor(fd);
 }
 

@@ -23,8 +23,8 @@ class Descriptor {
 /// Opens a folder. Throws operon::Error naming the path.
 Descriptor open_folder(const std::string& path);
 
-/// Opens a regular file inside the folder, its state in `info`. A symbolic link is followed only when it stays inside the folder (as the files of a
-/// mounted ConfigMap do). Throws operon::Error(not_found, permission_denied, unavailable) whose text is the reason alone.
+/// Opens a regular file inside the folder, its state in `info`. A symbolic link is followed only when it stays inside the folder (as the
+/// files of a mounted ConfigMap do). Throws operon::Error(not_found, permission_denied, unavailable) whose text is the reason alone.
 Descriptor open_beneath(int folder, const std::string& name, struct stat& info);
 
 /// Reads it all; throws operon::Error(out_of_range) past `bytes_max`.

@@ -25,9 +25,10 @@ Summary summary_of(const Entry& entry) {
 class RegistryDir final : public operon::sdk::ScenarioRegistry {
  public:
   void configure(Call&, const nlohmann::json& configuration) override {
-    auto folder = std::make_shared<ScenarioFolder>(configuration.at("path").get<std::string>(), [host = host()](const std::string& file, const std::string& reason) {
-      host.warn("scenario skipped", {{"file", file}, {"reason", reason}});
-    });
+    auto folder = std::make_shared<ScenarioFolder>(configuration.at("path").get<std::string>(),
+                                                   [host = host()](const std::string& file, const std::string& reason) {
+                                                     host.warn("scenario skipped", {{"file", file}, {"reason", reason}});
+                                                   });
     auto entries = folder->list();  // a folder that cannot be read refuses the configuration
     host().info("scenarios read", {{"path", folder->path()}, {"count", std::to_string(entries.size())}});
     std::lock_guard lock(mutex_);
@@ -58,7 +59,10 @@ class RegistryDir final : public operon::sdk::ScenarioRegistry {
   }
 
   static void refuse_adhoc(bool given) {
-    if (given) throw Error(Code::failed_precondition, "registry-dir serves its folder only; a registry named in the request needs an instance that takes one").with_field("registry");
+    if (given)
+      throw Error(Code::failed_precondition,
+                  "registry-dir serves its folder only; a registry named in the request needs an instance that takes one")
+          .with_field("registry");
   }
 
   std::shared_ptr<const Entry> find(const ScenarioRequest& request) {

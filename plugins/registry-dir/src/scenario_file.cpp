@@ -90,7 +90,8 @@ void check_argv(const Document& document, const std::string& pointer, const json
 
 bool is_variable_name(const std::string& name) {
   auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
-  return !name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-'; });
+  return !name.empty() && letter(name[0]) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-'; });
 }
 
 std::string read_run(const Document& document, const json& root) {
@@ -133,7 +134,8 @@ ScenarioFile parse_scenario(std::string_view yaml, const std::string& name) {
     std::set<std::string> variables;
     for (const auto& field : scenario.texts.fields) variables.insert(field.variable.value_or(""));
     for (const auto& field : scenario.globals->fields) {
-      if (field.variable && variables.count(*field.variable)) fail(document, "/globals/fields", "variable '" + *field.variable + "' is a field of the scenario already");
+      if (field.variable && variables.count(*field.variable))
+        fail(document, "/globals/fields", "variable '" + *field.variable + "' is a field of the scenario already");
     }
   }
   scenario.run = read_run(document, root);

@@ -28,13 +28,15 @@ int64_t ns_of(const timespec& t) {
 }
 
 bool same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size && ns_of(a.st_mtim) == ns_of(b.st_mtim) && ns_of(a.st_ctim) == ns_of(b.st_ctim);
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size && ns_of(a.st_mtim) == ns_of(b.st_mtim) &&
+         ns_of(a.st_ctim) == ns_of(b.st_ctim);
 }
 
 std::string sha256(const std::string& bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
   unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_sha256(), nullptr) != 1) throw Error(Code::internal, "OpenSSL made no digest");
+  if (EVP_Digest(bytes.data(), bytes.size(), sum.data(), &size, EVP_sha256(), nullptr) != 1)
+    throw Error(Code::internal, "OpenSSL made no digest");
   std::string hex;
   for (unsigned i = 0; i < size; ++i) {
     hex += "0123456789abcdef"[sum[i] >> 4];
@@ -63,7 +65,8 @@ std::set<std::string> names_in(int folder) {
     std::string_view file = entry->d_name;
     if (file.starts_with('.') || !file.ends_with(suffix) || file.size() == suffix.size()) continue;
     if (names.size() == scenarios_max) {
-      throw Error(Code::resource_exhausted, "the scenario folder holds more than " + std::to_string(scenarios_max) + " scenarios (scenarios_max)");
+      throw Error(Code::resource_exhausted,
+                  "the scenario folder holds more than " + std::to_string(scenarios_max) + " scenarios (scenarios_max)");
     }
     names.emplace(file.substr(0, file.size() - suffix.size()));
   }

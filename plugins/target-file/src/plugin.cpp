@@ -45,7 +45,8 @@ class TargetFile final : public operon::sdk::TargetProvider {
     auto contexts = settings.contexts->merged().contexts();
     for (const auto& context : contexts) {
       if (settings.localhost && context.name == localhost) {
-        host().warn("context skipped: its name is this machine's; set localhost: false to serve it", {{"context", context.name}, {"where", context.where}});
+        host().warn("context skipped: its name is this machine's; set localhost: false to serve it",
+                    {{"context", context.name}, {"where", context.where}});
       }
     }
     host().info("kubeconfigs read", {{"contexts", std::to_string(contexts.size())}});

@@ -15,7 +15,12 @@ std::string decode(const std::string& text) {
   uint32_t group = 0;
   int bits = 0;
   for (char c : text) {
-    int value = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
+    int value = c >= 'A' && c <= 'Z'   ? c - 'A'
+                : c >= 'a' && c <= 'z' ? c - 'a' + 26
+                : c >= '0' && c <= '9' ? c - '0' + 52
+                : c == '+'             ? 62
+                : c == '/'             ? 63
+                                       : -1;
     if (value < 0) continue;
     group = group << 6 | static_cast<uint32_t>(value);
     bits += 6;
@@ -33,7 +38,8 @@ nlohmann::json probe_request(const std::string& flattened_kubeconfig) {
   const auto& cluster = document.value.at("clusters").at(0).at("cluster");
   std::string server = cluster.at("server").get<std::string>();
   while (server.ends_with('/')) server.pop_back();
-  nlohmann::json request{{"url", server + "/version"}, {"timeoutMs", probe_timeout_ms}, {"bodyBytesMax", probe_body_bytes_max}, {"followRedirects", false}};
+  nlohmann::json request{
+      {"url", server + "/version"}, {"timeoutMs", probe_timeout_ms}, {"bodyBytesMax", probe_body_bytes_max}, {"followRedirects", false}};
   // A server that is known under another name than its URL's cannot be checked by the host's client; nothing secret is sent to it.
   const auto insecure = cluster.find("insecure-skip-tls-verify");
   const bool skip = (insecure != cluster.end() && insecure->is_boolean() && insecure->get<bool>()) || cluster.contains("tls-server-name");

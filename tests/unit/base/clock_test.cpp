@@ -62,9 +62,11 @@ TEST_CASE("the clock service refuses what it does not understand") {
   ClockService service(clock);
   for (const char* request : {"{}", R"({"ms":-1})", R"({"ms":"5"})", R"({"ms":86400001})", "[]"}) {
     INFO(request);
-    CHECK_THROWS_WITH(service.invoke(std::make_shared<FakeServiceCall>("sleep", request)), "operon.host.clock/1 sleep: ms must be an integer from 0 to 86400000");
+    CHECK_THROWS_WITH(service.invoke(std::make_shared<FakeServiceCall>("sleep", request)),
+                      "operon.host.clock/1 sleep: ms must be an integer from 0 to 86400000");
   }
-  CHECK_THROWS_WITH(service.invoke(std::make_shared<FakeServiceCall>("stop", "{}")), "operon.host.clock/1 has no verb 'stop', only now and sleep");
+  CHECK_THROWS_WITH(service.invoke(std::make_shared<FakeServiceCall>("stop", "{}")),
+                    "operon.host.clock/1 has no verb 'stop', only now and sleep");
 }
 
 }  // namespace

@@ -23,8 +23,12 @@ class FakeServiceCall final : public ServiceCall {
   void on_cancel(std::function<void()> function) override { on_cancel_ = std::move(function); }
   bool chunk(uint32_t, std::string_view) override { return true; }
   void on_resume(std::function<void()>) override {}
-  void reply(std::string_view json) override { end([&] { reply_ = json; }); }
-  void fail(const Error& error) override { end([&] { error_ = error; }); }
+  void reply(std::string_view json) override {
+    end([&] { reply_ = json; });
+  }
+  void fail(const Error& error) override {
+    end([&] { error_ = error; });
+  }
 
   void cancel() { on_cancel_(); }
   bool ended() {

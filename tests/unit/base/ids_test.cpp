@@ -27,8 +27,9 @@ TEST_CASE("name-based ids are the same everywhere and keep name space and name a
 TEST_CASE("only the form of a UUID is one") {
   CHECK(is_uuid("123e4567-e89b-12d3-a456-426614174000"));
   CHECK(is_uuid("123E4567-E89B-12D3-A456-426614174000"));
-  for (const char* text : {"", "123e4567-e89b-12d3-a456-42661417400", "123e4567-e89b-12d3-a456-4266141740000", "123e4567xe89b-12d3-a456-426614174000",
-                           "123e4567-e89b-12d3-a456-42661417400g", "../../../../../../../../etc/passwd"}) {
+  for (const char* text :
+       {"", "123e4567-e89b-12d3-a456-42661417400", "123e4567-e89b-12d3-a456-4266141740000", "123e4567xe89b-12d3-a456-426614174000",
+        "123e4567-e89b-12d3-a456-42661417400g", "../../../../../../../../etc/passwd"}) {
     INFO(text);
     CHECK_FALSE(is_uuid(text));
   }

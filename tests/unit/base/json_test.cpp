@@ -32,7 +32,8 @@ TEST_CASE("a document becomes the value it says") {
 }
 
 TEST_CASE("what is not one JSON document is refused, saying where") {
-  CHECK(refusal("") == "invalid JSON at byte 1: syntax error while parsing value - unexpected end of input; expected '[', '{', or a literal");
+  CHECK(refusal("") ==
+        "invalid JSON at byte 1: syntax error while parsing value - unexpected end of input; expected '[', '{', or a literal");
   CHECK(refusal("{} x") == "invalid JSON at byte 4: syntax error while parsing value - invalid literal");
   CHECK(refusal("{}{}") != "accepted");
   CHECK(refusal(R"({"a":1,})") != "accepted");

@@ -45,9 +45,10 @@ TEST_CASE("secrets that show by their own form are hidden") {
 }
 
 TEST_CASE("plain words stay readable") {
-  for (const char* text : {"listening on http://127.0.0.1:8080/health", "basic authentication is off", "author: Jane", "{\"secret\":true,\"required\":false}",
-                           "2026-01-02T03:04:05Z info  run started jobId=123e4567-e89b-12d3-a456-426614174000", "a:b@c", "-----BEGIN CERTIFICATE-----\nMIIE",
-                           "tokens are kept", "", "password", "password=", "password: \"\""}) {
+  for (const char* text :
+       {"listening on http://127.0.0.1:8080/health", "basic authentication is off", "author: Jane", "{\"secret\":true,\"required\":false}",
+        "2026-01-02T03:04:05Z info  run started jobId=123e4567-e89b-12d3-a456-426614174000", "a:b@c", "-----BEGIN CERTIFICATE-----\nMIIE",
+        "tokens are kept", "", "password", "password=", "password: \"\""}) {
     CHECK(scrub(text) == text);
   }
 }
@@ -68,7 +69,8 @@ TEST_CASE("a value that is known to be secret is hidden wherever it stands, whil
 }
 
 TEST_CASE("names that hide their values") {
-  for (const char* name : {"password", "DB_PASSWORD", "apiKey", "auth", "Authorization", "clientSecret", "access_token"}) CHECK(is_secret_name(name));
+  for (const char* name : {"password", "DB_PASSWORD", "apiKey", "auth", "Authorization", "clientSecret", "access_token"})
+    CHECK(is_secret_name(name));
   for (const char* name : {"author", "name", "path", "jobId", "key"}) CHECK_FALSE(is_secret_name(name));
 }
 
@@ -85,7 +87,8 @@ TEST_CASE("the time grows with the text, also for hostile text") {
     while (text.size() < bytes) text += piece;
     return text;
   };
-  for (const char* piece : {"a", "password=\"", "password", "://a:", "bearer ", "eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "\\", "token=\\\"", "a.b-c_", "password: x\n"}) {
+  for (const char* piece : {"a", "password=\"", "password", "://a:", "bearer ", "eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "\\",
+                            "token=\\\"", "a.b-c_", "password: x\n"}) {
     INFO(piece);
     CHECK(seconds(repeated(piece, 1'000'000)) < 5);  // quadratic would take minutes
   }

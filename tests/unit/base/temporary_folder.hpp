@@ -11,7 +11,9 @@ namespace operon::base {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("operon-test-" + random_hex(6))) { std::filesystem::create_directories(path_); }
+  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("operon-test-" + random_hex(6))) {
+    std::filesystem::create_directories(path_);
+  }
   ~TemporaryFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);

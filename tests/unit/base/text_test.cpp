@@ -15,13 +15,15 @@ TEST_CASE("times as RFC 3339") {
 TEST_CASE("UTF-8 is judged strictly") {
   CHECK(is_utf8(""));
   CHECK(is_utf8("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf"));
-  for (const char* bad : {"\x80", "\xc3", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xffz", "\xe2\x82"}) {
+  for (const char* bad : {"\x80", "\xc3", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80",
+                          "\xf5\x80\x80\x80", "a\xffz", "\xe2\x82"}) {
     CHECK_FALSE(is_utf8(bad));
   }
 }
 
 TEST_CASE("base64 there and back, and nothing but base64") {
-  const std::pair<const char*, const char*> pairs[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe", "//4="}};
+  const std::pair<const char*, const char*> pairs[] = {{"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+                                                       {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe", "//4="}};
   for (const auto& [bytes, text] : pairs) {
     CHECK(base64_encode(bytes) == text);
     CHECK(base64_decode(text) == std::string(bytes));

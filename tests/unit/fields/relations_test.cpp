@@ -21,7 +21,11 @@ TEST_CASE("a given field needs the fields it names") {
   Field realm = text("realm");
   realm.default_value = "main";
   std::vector<Field> fields{user, password, realm};
-  CHECK(refusal([&] { validate(fields, {{{"user", "u"}}, {}}); }, true) == "[user] field 'user': `requires`: field 'password' must be given too");
+  CHECK(refusal(
+            [&] {
+              validate(fields, {{{"user", "u"}}, {}});
+            },
+            true) == "[user] field 'user': `requires`: field 'password' must be given too");
   CHECK(refusal([&] { validate(fields, {{{"user", "u"}, {"password", "p"}}, {}}); }) == "accepted");  // realm has its default
   CHECK(refusal([&] { validate(fields, {{}, {}}); }) == "accepted");
   CHECK(refusal([&] { validate(fields, {{{"user", ""}}, {}}); }) == "accepted");  // a form sends "" for what was left empty
@@ -31,7 +35,9 @@ TEST_CASE("fields that exclude each other are not given together, whichever says
   Field name = text("name"), label = text("label");
   label.mutually_excludes = "name";
   for (const auto& fields : {std::vector{name, label}, std::vector{label, name}}) {
-    CHECK(refusal([&] { validate(fields, {{{"name", "n"}, {"label", "l"}}, {}}); }) == "field 'label': `mutually_excludes`: cannot be given together with field 'name'");
+    CHECK(refusal([&] {
+            validate(fields, {{{"name", "n"}, {"label", "l"}}, {}});
+          }) == "field 'label': `mutually_excludes`: cannot be given together with field 'name'");
     CHECK(refusal([&] { validate(fields, {{{"name", "n"}}, {}}); }) == "accepted");
   }
 }

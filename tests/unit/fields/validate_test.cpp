@@ -41,7 +41,8 @@ TEST_CASE("step 2: the default stands in, and must itself be valid") {
   CHECK(validate_value(number, "") == Value("5"));
   CHECK(validate_value(number, "7") == Value("7"));
   number.default_value = "five";
-  CHECK(refused(number, std::nullopt) == "[V] field 'the-field' (V): schema validation error on default value: `value`: 'five' is not a number");
+  CHECK(refused(number, std::nullopt) ==
+        "[V] field 'the-field' (V): schema validation error on default value: `value`: 'five' is not a number");
   CHECK(refused(number, "7") == "accepted");
   Field text = field(Type::string);
   text.default_value = "d";
@@ -78,9 +79,11 @@ TEST_CASE("a broken or hostile validator is the schema's fault and costs no time
 }
 
 TEST_CASE("booleans keep the user's spelling") {
-  for (const char* word : {"1", "t", "TRUE", "True", "tRuE", "0", "F", "false"}) CHECK(validate_value(field(Type::boolean), word) == Value(word));
+  for (const char* word : {"1", "t", "TRUE", "True", "tRuE", "0", "F", "false"})
+    CHECK(validate_value(field(Type::boolean), word) == Value(word));
   for (const char* word : {"yes", "on", "2", " true", "true "}) {
-    CHECK(refused(field(Type::boolean), word) == std::string("[V] field 'the-field' (V): `value`: '") + word + "' is not a boolean: use true or false");
+    CHECK(refused(field(Type::boolean), word) ==
+          std::string("[V] field 'the-field' (V): `value`: '") + word + "' is not a boolean: use true or false");
   }
 }
 
@@ -115,12 +118,15 @@ TEST_CASE("a file is met by the request's files and no path is taken") {
   f.mount_path = "/home/krkn/data.json";
   CHECK(validate({f}, {{}, {"/home/krkn/data.json"}}).environment == std::map<std::string, std::string>{{"V", "/home/krkn/data.json"}});
   CHECK(validate({f}, {{}, {}}).environment.empty());
-  CHECK(refusal([&] { validate({f}, {{{"V", "/etc/shadow"}}, {}}); }) ==
-        "field 'the-field' (V): `value`: paths are not opened here, send the file in `files` with mountPath '/home/krkn/data.json'");
+  CHECK(refusal([&] {
+          validate({f}, {{{"V", "/etc/shadow"}}, {}});
+        }) == "field 'the-field' (V): `value`: paths are not opened here, send the file in `files` with mountPath '/home/krkn/data.json'");
   CHECK(refusal([&] { validate({f}, {{{"V", "/else"}}, {"/home/krkn/data.json"}}); }) != "accepted");
   f.required = true;
   f.default_value = "/etc/hostname";
-  CHECK(refusal([&] { validate({f}, {{}, {}}); }) == "field 'the-field' (V): `required`: a file with mountPath '/home/krkn/data.json' must be given");
+  CHECK(refusal([&] {
+          validate({f}, {{}, {}});
+        }) == "field 'the-field' (V): `required`: a file with mountPath '/home/krkn/data.json' must be given");
   f.mount_path.reset();
   CHECK(refusal([&] { validate({f}, {{}, {}}); }) == "field 'the-field' (V): invalid schema: a file needs `mount_path`");
 }

@@ -35,15 +35,18 @@ TEST_CASE("files it names are written in, relative to its own folder") {
   folder.write("pki/client.crt", "CRT");
   folder.write("pki/client.key", "KEY");
   folder.write("token", " t0ken\n");
-  auto file = folder.write("config", one("{server: https://a, certificate-authority: pki/ca.crt}",
-                                         "{client-certificate: ./pki/client.crt, client-key: " + (folder.path() / "pki/client.key").string() + ", tokenFile: token, token: old}"));
+  auto file =
+      folder.write("config", one("{server: https://a, certificate-authority: pki/ca.crt}",
+                                 "{client-certificate: ./pki/client.crt, client-key: " + (folder.path() / "pki/client.key").string() +
+                                     ", tokenFile: token, token: old}"));
   json out = flat(Kubeconfig::load(file), "x");
   CHECK(out["clusters"][0]["cluster"] == json::parse(R"({"server":"https://a","certificate-authority-data":"Q0E="})"));
   CHECK(out["users"][0]["user"] == json::parse(R"({"client-certificate-data":"Q1JU","client-key-data":"S0VZ","token":"t0ken"})"));
 }
 
 TEST_CASE("data that is there wins over a path, which is then not read") {
-  auto config = Kubeconfig::parse(one("{server: https://a, certificate-authority: /none, certificate-authority-data: Zm9v}", "{}"), "f", Trust::host_files());
+  auto config = Kubeconfig::parse(one("{server: https://a, certificate-authority: /none, certificate-authority-data: Zm9v}", "{}"), "f",
+                                  Trust::host_files());
   CHECK(flat(config, "x")["clusters"][0]["cluster"] == json::parse(R"({"server":"https://a","certificate-authority-data":"Zm9v"})"));
 }
 
@@ -56,7 +59,8 @@ TEST_CASE("what cannot be made self-contained says which part is missing") {
     for (size_t at = text.find(path); at != std::string::npos; at = text.find(path)) text.replace(at, path.size(), "F");
     return text;
   };
-  CHECK(refused("{server: https://a, certificate-authority: none.crt}", "{}") == "cluster 'c' (F/config:1): `certificate-authority`: F/none.crt: No such file or directory");
+  CHECK(refused("{server: https://a, certificate-authority: none.crt}", "{}") ==
+        "cluster 'c' (F/config:1): `certificate-authority`: F/none.crt: No such file or directory");
   CHECK(refused("{server: https://a}", "{client-key: .}") == "user 'u' (F/config:3): `client-key`: F/.: not a regular file");
   folder.write("big", std::string(2'000'000, 'x'));
   CHECK(refused("{server: https://a}", "{tokenFile: big}") == "user 'u' (F/config:3): `tokenFile`: F/big: larger than 1048576 bytes");
@@ -65,7 +69,8 @@ TEST_CASE("what cannot be made self-contained says which part is missing") {
   auto config = Kubeconfig::parse("clusters: []\ncontexts: [{name: x, context: {cluster: gone}}]", "f");
   CHECK(refusal([&] { config.flatten("x"); }) == "context 'x' (f:2): its cluster 'gone' is not there");
   CHECK(refusal([&] { config.flatten("y"); }) == "no context 'y'");
-  auto no_user = Kubeconfig::parse("clusters: [{name: c, cluster: {server: https://a}}]\ncontexts: [{name: x, context: {cluster: c, user: gone}}]", "f");
+  auto no_user = Kubeconfig::parse(
+      "clusters: [{name: c, cluster: {server: https://a}}]\ncontexts: [{name: x, context: {cluster: c, user: gone}}]", "f");
   CHECK(refusal([&] { no_user.flatten("x"); }) == "context 'x' (f:2): its user 'gone' is not there");
 }
 

@@ -41,7 +41,10 @@ users: [{name: u, user: {username: joe, password: p}}]
 }
 
 TEST_CASE("within one file the first entry of a name counts too") {
-  auto config = Kubeconfig::parse("clusters: [{name: c, cluster: {server: https://a}}, {name: c, cluster: {server: https://b}}]\ncontexts: [{name: x, context: {cluster: c}}]", "f");
+  auto config = Kubeconfig::parse(
+      "clusters: [{name: c, cluster: {server: https://a}}, {name: c, cluster: {server: https://b}}]\ncontexts: [{name: x, context: "
+      "{cluster: c}}]",
+      "f");
   CHECK(config.contexts()[0].server == "https://a");
 }
 
@@ -58,7 +61,8 @@ TEST_CASE("what is no kubeconfig is refused with its place and without its conte
   CHECK(parse_refusal("contexts:\n- name: x\n  context: {user: u}") == "context 'x' (f.yaml:2): `cluster` is missing");
   CHECK(parse_refusal(one("{}", "{}")) == "cluster 'c' (f.yaml:1): `server` is missing");
   CHECK(parse_refusal(one("{server: canary}", "{}")) == "cluster 'c' (f.yaml:1): `server` must begin with https:// or http://");
-  CHECK(parse_refusal(one("{server: https://a, certificate-authority-data: canary-}", "{}")) == "cluster 'c' (f.yaml:1): `certificate-authority-data` is not base64");
+  CHECK(parse_refusal(one("{server: https://a, certificate-authority-data: canary-}", "{}")) ==
+        "cluster 'c' (f.yaml:1): `certificate-authority-data` is not base64");
   CHECK(parse_refusal(one("{server: https://a}", "{token: [canary]}")) == "user 'u' (f.yaml:3): `token` must be text");
   CHECK(parse_refusal("clusters: *canary") == "f.yaml:1: not YAML: the referenced anchor is not defined");
 }

@@ -43,7 +43,8 @@ inline std::string refusal(const std::function<void()>& action) {
 
 /// A kubeconfig with one cluster and one user, whose parts are given as flow maps.
 inline std::string one(const std::string& cluster, const std::string& user) {
-  return "clusters: [{name: c, cluster: " + cluster + "}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\nusers: [{name: u, user: " + user + "}]\n";
+  return "clusters: [{name: c, cluster: " + cluster +
+         "}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\nusers: [{name: u, user: " + user + "}]\n";
 }
 
 }  // namespace operon::kubeconfig

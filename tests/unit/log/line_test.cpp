@@ -20,7 +20,8 @@ TEST_CASE("a line for people") {
   l.request_id = "r-1";
   l.job_id = "j-1";
   l.fields = {{"runner", "local"}, {"path", "a b"}, {"empty", ""}, {"quote", "x\"y"}};
-  CHECK(text_line(l, false) == "2026-01-02T03:04:05.678Z info  run started runner=local path=\"a b\" empty=\"\" quote=\"x\\\"y\" requestId=r-1 jobId=j-1");
+  CHECK(text_line(l, false) ==
+        "2026-01-02T03:04:05.678Z info  run started runner=local path=\"a b\" empty=\"\" quote=\"x\\\"y\" requestId=r-1 jobId=j-1");
   l.level = Level::error;
   CHECK(text_line(l, true).find("\x1b[31merror\x1b[0m") != std::string::npos);
 }
@@ -30,7 +31,9 @@ TEST_CASE("a line for programs") {
   l.level = Level::warn;
   l.job_id = "j-1";
   l.fields = {{"runner", "local"}, {"time", "later"}};
-  CHECK(json_line(l) == R"({"time":"2026-01-02T03:04:05.678Z","level":"warn","message":"run started","jobId":"j-1","runner":"local","field_time":"later"})");
+  CHECK(
+      json_line(l) ==
+      R"({"time":"2026-01-02T03:04:05.678Z","level":"warn","message":"run started","jobId":"j-1","runner":"local","field_time":"later"})");
 }
 
 TEST_CASE("a message cannot forge a second line, nor a colour") {

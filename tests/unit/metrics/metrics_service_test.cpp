@@ -33,8 +33,10 @@ TEST_CASE("what a plugin may not say is refused in words") {
   CHECK(ask("add", R"({"name":"pulls","value":1})") == "operon.host.metrics/1: the name of a counter ends in _total");
   CHECK(ask("add", R"({"name":"a_total","value":-1})") == "operon.host.metrics/1: a counter only grows");
   CHECK(ask("add", R"({"name":"a_total"})") == "operon.host.metrics/1: value is not a number");
-  CHECK(ask("set", R"({"name":"A b","value":1})") == "operon.host.metrics/1: name must be lower-case letters, digits and underscores, at most 100");
-  CHECK(ask("set", R"({"name":"a","value":1,"labels":{"instance":"forged"}})") == "operon.host.metrics/1: label name 'instance' is not allowed");
+  CHECK(ask("set", R"({"name":"A b","value":1})") ==
+        "operon.host.metrics/1: name must be lower-case letters, digits and underscores, at most 100");
+  CHECK(ask("set", R"({"name":"a","value":1,"labels":{"instance":"forged"}})") ==
+        "operon.host.metrics/1: label name 'instance' is not allowed");
   CHECK(ask("observe", R"({"name":"a_seconds","value":1,"buckets":[2,1]})") == "operon.host.metrics/1: buckets do not rise");
   CHECK(ask("remove", "{}") == "operon.host.metrics/1 has no verb 'remove', only add, set and observe");
   CHECK(ask("set", R"({"name":"pulls_total","value":1})").find("pulls_total") != std::string::npos);  // another kind already

@@ -18,7 +18,8 @@ const std::string good = "title: T\nrun: {argv: [echo]}\n";
 struct Watched {
   TemporaryFolder files;
   std::vector<std::string> skipped;
-  ScenarioFolder folder{files.path().string(), [this](const std::string& file, const std::string& reason) { skipped.push_back(cut(file) + " | " + cut(reason)); }};
+  ScenarioFolder folder{files.path().string(),
+                        [this](const std::string& file, const std::string& reason) { skipped.push_back(cut(file) + " | " + cut(reason)); }};
 
   std::string cut(std::string text) const {
     const std::string path = files.path().string();
@@ -125,7 +126,8 @@ TEST_CASE("nothing outside of the folder is read, nothing waits, nothing huge is
 
 TEST_CASE("a folder that is not there says so") {
   ScenarioFolder folder("/none/at/all", [](const auto&, const auto&) {});
-  CHECK_THROWS_WITH(folder.list(), "the scenario folder /none/at/all cannot be opened: No such file or directory; set `path` to a readable folder");
+  CHECK_THROWS_WITH(folder.list(),
+                    "the scenario folder /none/at/all cannot be opened: No such file or directory; set `path` to a readable folder");
 }
 
 }  // namespace

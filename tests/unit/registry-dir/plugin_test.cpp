@@ -12,7 +12,9 @@ struct Loaded {
   operon::base::TemporaryFolder files;
   std::unique_ptr<operon::testing::Host> host = operon::testing::Host::load(REGISTRY_DIR_LIBRARY);
   Loaded() {
-    files.write("hello.yaml", "title: Hello\nfields: [{name: n, type: number, variable: N, default: 3}]\nglobals: {title: G}\nrun: {argv: [echo, $(N)]}\n");
+    files.write(
+        "hello.yaml",
+        "title: Hello\nfields: [{name: n, type: number, variable: N, default: 3}]\nglobals: {title: G}\nrun: {argv: [echo, $(N)]}\n");
     files.write("bare.yaml", "title: Bare\nrun: {argv: [true]}\n");
     files.write("bad.yaml", "title: [\n");
     host->configure({{"path", files.path().string()}});

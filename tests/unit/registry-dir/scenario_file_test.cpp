@@ -52,13 +52,16 @@ TEST_CASE("a malformed one says file, line and what to write") {
   CHECK(refusal("title: T\nrun:\n  argv: [a, [b]]") == "s.yaml:3: an argument must be text");
   CHECK(refusal("title: T\nrun:\n  argv: [a]\n  cwd: /") == "s.yaml:4: unknown key 'cwd'; known are argv, workdir, env, revert");
   CHECK(refusal("title: T\nrun:\n  argv: [a]\n  env: {A=B: c}") == "s.yaml:4: not the name of an environment variable");
-  CHECK(refusal("title: T\nrun:\n  argv: [a]\n  revert:\n    argv: x") == "s.yaml:4: `argv` must be a list of texts: the program and its arguments");
+  CHECK(refusal("title: T\nrun:\n  argv: [a]\n  revert:\n    argv: x") ==
+        "s.yaml:4: `argv` must be a list of texts: the program and its arguments");
   CHECK(refusal(head + "fields:\n- {name: n,\n   type: text, variable: N}") ==
         "s.yaml:5: field 'n': attribute 'type' is not known: 'text'; use string, boolean, number, enum, file, file_base64 or group");
   CHECK(refusal(head + "fields:\n- {name: n, type: number, variable: N, default: x}") ==
         "s.yaml:4: field 'n' (N): schema validation error on default value: `value`: 'x' is not a number");
-  CHECK(refusal(head + "fields: [{name: n, type: string, variable: N}, {name: n, type: string, variable: M}]") == "s.yaml:3: field 'n': attribute 'name' is used by an earlier field");
-  CHECK(refusal(head + "fields: [{name: n, type: string, variable: N}]\nglobals: {title: G, fields: [{name: m, type: string, variable: N}]}") ==
+  CHECK(refusal(head + "fields: [{name: n, type: string, variable: N}, {name: n, type: string, variable: M}]") ==
+        "s.yaml:3: field 'n': attribute 'name' is used by an earlier field");
+  CHECK(refusal(head +
+                "fields: [{name: n, type: string, variable: N}]\nglobals: {title: G, fields: [{name: m, type: string, variable: N}]}") ==
         "s.yaml:4: variable 'N' is a field of the scenario already");
   CHECK(refusal("title: [T]\nrun: {argv: [x]}") == "s.yaml:1: `title` must be text");
 }

@@ -8,13 +8,15 @@ namespace target_file {
 namespace {
 
 std::string config(const std::string& name, const std::string& server) {
-  return "clusters: [{name: " + name + ", cluster: {server: " + server + "}}]\ncontexts: [{name: " + name + ", context: {cluster: " + name + "}}]\n";
+  return "clusters: [{name: " + name + ", cluster: {server: " + server + "}}]\ncontexts: [{name: " + name + ", context: {cluster: " + name +
+         "}}]\n";
 }
 
 struct Watched {
   operon::base::TemporaryFolder files;
   std::vector<std::string> skipped;
-  Contexts contexts{{files.path() / "a", files.path() / "b"}, [this](const std::string& file, const std::string&) { skipped.push_back(std::filesystem::path(file).filename()); }};
+  Contexts contexts{{files.path() / "a", files.path() / "b"},
+                    [this](const std::string& file, const std::string&) { skipped.push_back(std::filesystem::path(file).filename()); }};
 
   std::vector<std::string> servers() {
     std::vector<std::string> all;

@@ -24,7 +24,7 @@ std::string repeated(const std::string& piece, size_t times) {
 }
 
 TEST_CASE("what is no YAML is refused with its line and without its content") {
-  CHECK(refusal("a: 1\nb: [1, 2\nc: 3") .rfind("f.yaml:", 0) == 0);
+  CHECK(refusal("a: 1\nb: [1, 2\nc: 3").rfind("f.yaml:", 0) == 0);
   CHECK(refusal("a: *hunter2") == "f.yaml:1: not YAML: the referenced anchor is not defined");
   CHECK(refusal("a: \"\\q\"").find("\\q") == std::string::npos);
   CHECK(refusal("a: 1\nb: 2\na: 3") == "f.yaml:3: the key 'a' is given twice");
@@ -39,13 +39,16 @@ TEST_CASE("bytes that are no text are refused") {
   CHECK(refusal(std::string("a: 1\nb: \0c", 10)) == "f.yaml:2: holds a NUL character");
   CHECK(refusal("a: \xff") == "f.yaml:1: not valid UTF-8");
   CHECK(refusal("a: \x1b[31m") == "f.yaml:1: holds a control character");
-  CHECK(refusal(std::string("\xff\xfe" "a\0:\0", 6)) == "f.yaml:1: not valid UTF-8");  // UTF-16
+  CHECK(refusal(std::string("\xff\xfe"
+                            "a\0:\0",
+                            6)) == "f.yaml:1: not valid UTF-8");  // UTF-16
   CHECK(refusal("\xed\xa0\x80") != "accepted");
 }
 
 TEST_CASE("an alias bomb costs a limit, not the memory") {
   std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
-  for (int i = 1; i < 40; ++i) bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + repeated("*a" + std::to_string(i - 1) + ",", 10) + "]\n";
+  for (int i = 1; i < 40; ++i)
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + repeated("*a" + std::to_string(i - 1) + ",", 10) + "]\n";
   CHECK(refusal(bomb) == "f.yaml:5: more than 50000 values, aliases counted as what they stand for");
   std::string text_bomb = "a: &a " + std::string(100'000, 'x') + "\nb: [" + repeated("*a,", 1'000) + "]";
   CHECK(refusal(text_bomb) == "f.yaml:2: more than 4194304 bytes of text, aliases counted as what they stand for");
@@ -63,9 +66,10 @@ TEST_CASE("depth and size are limited") {
 }
 
 TEST_CASE("a megabyte of anything ends soon, and never crashes") {
-  const char* pieces[] = {"[",    "{",   "[a,",  "? ",    "- ",   "&a ", "!a ", "a: ", "{a: ", "*a ",  "---\n", "#",    "\n",    " ",  "[]",   "[],",
-                          "'a': ", "a\n", "a ",   "\"a\" ", "|\n",  ">\n", "%a\n", "\t",  "!",    "!!",   "!<",    "\r",   "...\n", ": ", ", ",   "]",
-                          "}",    "\"",  "'",    "\\",    "@",    "`",   "|+\n", "- - ", "? - ", "-\n ", "\xc3\xa4", "[?",   "{?:",   "!2\n", "&",   "* "};
+  const char* pieces[] = {"[",  "{",  "[a,",  "? ",   "- ",    "&a ",  "!a ",      "a: ",    "{a: ", "*a ",  "---\n", "#",
+                          "\n", " ",  "[]",   "[],",  "'a': ", "a\n",  "a ",       "\"a\" ", "|\n",  ">\n",  "%a\n",  "\t",
+                          "!",  "!!", "!<",   "\r",   "...\n", ": ",   ", ",       "]",      "}",    "\"",   "'",     "\\",
+                          "@",  "`",  "|+\n", "- - ", "? - ",  "-\n ", "\xc3\xa4", "[?",     "{?:",  "!2\n", "&",     "* "};
   for (std::string piece : pieces) {
     INFO(piece);
     auto begin = std::chrono::steady_clock::now();

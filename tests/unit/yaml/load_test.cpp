@@ -34,7 +34,10 @@ anchored: &x {k: v}
 alias: *x
 )",
                        "f.yaml");
-  CHECK(document.value == json::parse(R"({"text":"plain words","quoted":"12","tagged":"12","int":12,"negative":-3,"hex":255,"octal":15,"float":1500.0,"yes":"yes","bool":true,
+  CHECK(
+      document.value ==
+      json::parse(
+          R"({"text":"plain words","quoted":"12","tagged":"12","int":12,"negative":-3,"hex":255,"octal":15,"float":1500.0,"yes":"yes","bool":true,
     "nothing":null,"tilde":null,"list":["a",{"b":"c"},[],{}],"block":"two\nlines\n","folded":"one line","anchored":{"k":"v"},"alias":{"k":"v"}})"));
 }
 
@@ -59,7 +62,10 @@ TEST_CASE("every value knows its place") {
 TEST_CASE("empty documents are null, a byte order mark is skipped") {
   CHECK(load("", "f").value.is_null());
   CHECK(load("# only this\n", "f").value.is_null());
-  CHECK(load("\xef\xbb\xbf" "a: 1", "f").value == json{{"a", 1}});
+  CHECK(load("\xef\xbb\xbf"
+             "a: 1",
+             "f")
+            .value == json{{"a", 1}});
   CHECK(load("---\na: 1\n...\n", "f").value == json{{"a", 1}});
 }
 

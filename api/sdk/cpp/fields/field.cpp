@@ -18,8 +18,9 @@ struct TypeWord {
   const char* word;
   Type type;
 };
-constexpr TypeWord type_words[] = {{"string", Type::string}, {"boolean", Type::boolean}, {"number", Type::number},  {"enum", Type::enumeration},
-                                   {"file", Type::file},     {"file_base64", Type::file_base64}, {"group", Type::group}};
+constexpr TypeWord type_words[] = {{"string", Type::string},    {"boolean", Type::boolean}, {"number", Type::number},
+                                   {"enum", Type::enumeration}, {"file", Type::file},       {"file_base64", Type::file_base64},
+                                   {"group", Type::group}};
 
 /// The optional texts of a field, by the name that labels and REST give them.
 struct TextAttribute {
@@ -106,7 +107,8 @@ Type type_from_string(const std::string& text) {
   for (const auto& [word, type] : type_words) {
     if (lower == word) return type;
   }
-  throw Error(Code::invalid_argument, "'" + detail::one_line(text) + "'; use string, boolean, number, enum, file, file_base64 or group").with_field("type");
+  throw Error(Code::invalid_argument, "'" + detail::one_line(text) + "'; use string, boolean, number, enum, file, file_base64 or group")
+      .with_field("type");
 }
 
 Field parse_label_field(const json& object) {
@@ -119,8 +121,10 @@ Field parse_label_field(const json& object) {
 }
 
 std::vector<Field> parse_label_fields(const json& array) {
-  if (!array.is_array()) throw Error(Code::invalid_argument, std::string("fields must be an array, not ") + array.type_name()).with_field("fields");
-  if (array.size() > fields_max) throw Error(Code::invalid_argument, "more than " + std::to_string(fields_max) + " fields").with_field("fields");
+  if (!array.is_array())
+    throw Error(Code::invalid_argument, std::string("fields must be an array, not ") + array.type_name()).with_field("fields");
+  if (array.size() > fields_max)
+    throw Error(Code::invalid_argument, "more than " + std::to_string(fields_max) + " fields").with_field("fields");
   std::vector<Field> fields;
   std::set<std::string> names, variables;
   for (const auto& element : array) {

@@ -38,9 +38,11 @@ void check_string(const Field& field, const std::string& value) {
   RE2::Options options;
   options.set_max_mem(validator_memory_bytes_max);
   options.set_log_errors(false);
-  if (pattern.size() > validator_bytes_max) throw Broken{"invalid schema: `validator` is longer than " + std::to_string(validator_bytes_max) + " bytes"};
+  if (pattern.size() > validator_bytes_max)
+    throw Broken{"invalid schema: `validator` is longer than " + std::to_string(validator_bytes_max) + " bytes"};
   RE2 expression(pattern, options);
-  if (!expression.ok()) throw Broken{"invalid schema: `validator` '" + one_line(pattern) + "' is no regular expression: " + one_line(expression.error())};
+  if (!expression.ok())
+    throw Broken{"invalid schema: `validator` '" + one_line(pattern) + "' is no regular expression: " + one_line(expression.error())};
   if (RE2::PartialMatch(value, expression)) return;
   if (field.validation_message && !field.validation_message->empty()) throw Broken{one_line(*field.validation_message, 400)};
   throw Broken{"`value`: '" + shown(field, value) + "' does not match `validator`: '" + one_line(pattern) + "'"};
@@ -59,12 +61,14 @@ void check_enumeration(const Field& field, const std::string& value) {
 bool is_base64(std::string_view text) {
   if (text.size() % 4 != 0) return false;
   size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  return std::all_of(text.begin(), text.end() - static_cast<std::ptrdiff_t>(padding),
-                     [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'; });
+  return std::all_of(text.begin(), text.end() - static_cast<std::ptrdiff_t>(padding), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+  });
 }
 
 void check_file_base64(const std::string& value) {
-  if (value.size() / 4 * 3 > file_base64_bytes_max + 2) throw Broken{"`value`: the file is larger than " + std::to_string(file_base64_bytes_max) + " bytes"};
+  if (value.size() / 4 * 3 > file_base64_bytes_max + 2)
+    throw Broken{"`value`: the file is larger than " + std::to_string(file_base64_bytes_max) + " bytes"};
   if (!is_base64(value)) throw Broken{"`value`: must be the file's content in standard base64"};
   size_t padding = value.ends_with("==") ? 2 : value.ends_with("=") ? 1 : 0;
   if (value.size() / 4 * 3 - padding > file_base64_bytes_max) {
@@ -75,17 +79,21 @@ void check_file_base64(const std::string& value) {
 /// The type's own rule, for a value that is there.
 void check_value(const Field& field, const std::string& value) {
   switch (field.type) {
-    case Type::string: return check_string(field, value);
+    case Type::string:
+      return check_string(field, value);
     case Type::number:
       if (!detail::is_go_float(value)) throw Broken{"`value`: '" + shown(field, value) + "' is not a number"};
       return;
     case Type::boolean:
       if (!detail::is_boolean_value(value)) throw Broken{"`value`: '" + shown(field, value) + "' is not a boolean: use true or false"};
       return;
-    case Type::enumeration: return check_enumeration(field, value);
-    case Type::file_base64: return check_file_base64(value);
+    case Type::enumeration:
+      return check_enumeration(field, value);
+    case Type::file_base64:
+      return check_file_base64(value);
     case Type::file:
-    case Type::group: return;
+    case Type::group:
+      return;
   }
 }
 
@@ -127,7 +135,8 @@ const std::string& mount_path_of(const Field& field) {
 }
 
 /// A file's variable: set to the mount path when the file comes with the request.
-std::optional<std::string> select_file(const Field& field, const std::optional<std::string>& value, const std::set<std::string>& mount_paths) {
+std::optional<std::string> select_file(const Field& field, const std::optional<std::string>& value,
+                                       const std::set<std::string>& mount_paths) {
   const std::string& mount_path = mount_path_of(field);
   if (mount_paths.count(mount_path)) {
     if (value && !value->empty() && *value != mount_path) {
@@ -135,7 +144,8 @@ std::optional<std::string> select_file(const Field& field, const std::optional<s
     }
     return mount_path;
   }
-  if (value && !value->empty()) throw Broken{"`value`: paths are not opened here, send the file in `files` with mountPath '" + one_line(mount_path) + "'"};
+  if (value && !value->empty())
+    throw Broken{"`value`: paths are not opened here, send the file in `files` with mountPath '" + one_line(mount_path) + "'"};
   if (field.required) throw Broken{"`required`: a file with mountPath '" + one_line(mount_path) + "' must be given"};
   return std::nullopt;
 }

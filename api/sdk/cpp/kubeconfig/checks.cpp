@@ -33,14 +33,16 @@ void check_base64(const json& object, const char* key, const std::string& what) 
   std::string text = text_of(object, key);
   text.erase(std::remove_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }), text.end());
   size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-  bool alphabet = std::all_of(text.begin(), text.end() - static_cast<std::ptrdiff_t>(padding),
-                              [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'; });
+  bool alphabet = std::all_of(text.begin(), text.end() - static_cast<std::ptrdiff_t>(padding), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+  });
   if (text.size() % 4 != 0 || !alphabet) malformed(what, std::string("`") + key + "` is not base64");
 }
 
 void check_file(const json& object, const char* key, const std::string& what, Trust trust) {
   check_text(object, key, what);
-  if (present(object, key) && !trust.files) refused(what, std::string("`") + key + "` names a file, which is not read from here; write its content in");
+  if (present(object, key) && !trust.files)
+    refused(what, std::string("`") + key + "` names a file, which is not read from here; write its content in");
 }
 
 }  // namespace

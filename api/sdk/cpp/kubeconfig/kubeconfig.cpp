@@ -24,8 +24,8 @@ using nlohmann::json;
 struct Entry {
   std::string name;
   json body;
-  std::string where;               ///< "file:line"
-  std::filesystem::path folder;    ///< what relative paths are relative to
+  std::string where;             ///< "file:line"
+  std::filesystem::path folder;  ///< what relative paths are relative to
 };
 
 std::string title(const char* kind, const Entry& entry) {
@@ -44,7 +44,8 @@ std::string read_whole(const std::filesystem::path& path, size_t limit) {
     ~Closer() { ::close(fd); }
   } closer{fd};
   struct stat info {};
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) throw Error(Code::permission_denied, shown(path.string()) + ": not a regular file");
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+    throw Error(Code::permission_denied, shown(path.string()) + ": not a regular file");
   std::string content;
   char buffer[16'384];
   for (;;) {
@@ -177,7 +178,8 @@ const std::string& Kubeconfig::current_context() const {
 std::vector<Context> Kubeconfig::contexts() const {
   std::vector<Context> all;
   for (const auto& entry : data_->contexts) {
-    Context context{entry.name, text_of(entry.body, "cluster"), text_of(entry.body, "user"), text_of(entry.body, "namespace"), "", entry.where};
+    Context context{entry.name, text_of(entry.body, "cluster"), text_of(entry.body, "user"), text_of(entry.body, "namespace"), "",
+                    entry.where};
     if (const Entry* cluster = find(data_->clusters, context.cluster)) context.server = text_of(cluster->body, "server");
     all.push_back(std::move(context));
   }

@@ -29,7 +29,7 @@ std::string host_of(std::string_view url) {
 }
 
 bool is_bad_v4(uint32_t address) {
-  constexpr uint32_t alibaba_metadata = 0x646464c8;  // 100.100.100.200
+  constexpr uint32_t alibaba_metadata = 0x646464c8;   // 100.100.100.200
   constexpr uint32_t azure_wire_server = 0xa83f8110;  // 168.63.129.16
   return (address >> 16) == 0xa9fe || address == alibaba_metadata || address == azure_wire_server;
 }
@@ -49,7 +49,8 @@ bool is_bad_v6(const std::array<unsigned char, 16>& a) {
 
 std::string link_local_host(std::string_view server_url) {
   const std::string host = host_of(server_url);
-  static constexpr const char* metadata_names[] = {"metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal", "metadata.goog"};
+  static constexpr const char* metadata_names[] = {"metadata.google.internal", "metadata", "instance-data", "instance-data.ec2.internal",
+                                                   "metadata.goog"};
   for (const char* name : metadata_names) {
     if (host == name) return host;
   }

@@ -24,7 +24,8 @@ void Builder::fail(const YAML::Mark& mark, const std::string& what) const {
 void Builder::count(const YAML::Mark& mark, size_t nodes, size_t text_bytes) {
   size_.nodes += nodes;
   size_.text_bytes += text_bytes;
-  if (size_.nodes > limits_.nodes_max) fail(mark, "more than " + std::to_string(limits_.nodes_max) + " values, aliases counted as what they stand for");
+  if (size_.nodes > limits_.nodes_max)
+    fail(mark, "more than " + std::to_string(limits_.nodes_max) + " values, aliases counted as what they stand for");
   if (size_.text_bytes > limits_.text_bytes_max) {
     fail(mark, "more than " + std::to_string(limits_.text_bytes_max) + " bytes of text, aliases counted as what they stand for");
   }
@@ -86,7 +87,8 @@ void Builder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anc
   json value;
   if (tag == "!" || is_core_tag(tag, "str")) {
     value = text;
-  } else if (tag.empty() || tag == "?" || is_core_tag(tag, "null") || is_core_tag(tag, "bool") || is_core_tag(tag, "int") || is_core_tag(tag, "float")) {
+  } else if (tag.empty() || tag == "?" || is_core_tag(tag, "null") || is_core_tag(tag, "bool") || is_core_tag(tag, "int") ||
+             is_core_tag(tag, "float")) {
     value = plain_value(text, scalars_);
   } else {
     fail(mark, "a tag that is not known");

@@ -1,4 +1,5 @@
-/// yaml/builder.hpp: makes the value from the parser's events. Nothing is made before it is counted, so that an alias bomb costs a limit at most.
+/// yaml/builder.hpp: makes the value from the parser's events. Nothing is made before it is counted, so that an alias bomb costs a limit at
+/// most.
 #pragma once
 
 #include <yaml-cpp/eventhandler.h>
@@ -33,10 +34,10 @@ class Builder final : public YAML::EventHandler {
   struct Open {
     nlohmann::json value;
     YAML::anchor_t anchor = 0;
-    Size before;               ///< what was counted when it began
-    std::string key;           ///< of the member whose value comes next
+    Size before;      ///< what was counted when it began
+    std::string key;  ///< of the member whose value comes next
     bool has_key = false;
-    size_t pointer_size = 0;   ///< length of `pointer_` without this one's step
+    size_t pointer_size = 0;  ///< length of `pointer_` without this one's step
   };
   struct Anchored {
     nlohmann::json value;

@@ -10,8 +10,10 @@ void write(YAML::Emitter& out, const nlohmann::json& value);
 
 void write_text(YAML::Emitter& out, const std::string& text) {
   // "yes", "on" and the like are booleans to older readers.
-  static constexpr const char* old_words[] = {"y", "Y", "n", "N", "yes", "Yes", "YES", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF"};
-  bool quote = detail::is_typed(text) || text == "<<" || text == "=" || text.starts_with('.') || text.starts_with('0') || text.find(':') != std::string::npos;
+  static constexpr const char* old_words[] = {"y",  "Y",  "n",  "N",  "yes", "Yes", "YES", "no",
+                                              "No", "NO", "on", "On", "ON",  "off", "Off", "OFF"};
+  bool quote = detail::is_typed(text) || text == "<<" || text == "=" || text.starts_with('.') || text.starts_with('0') ||
+               text.find(':') != std::string::npos;
   for (const char* word : old_words) quote = quote || text == word;
   if (quote) out << YAML::DoubleQuoted;
   out << text;

@@ -57,7 +57,8 @@ std::string Document::where(const std::string& pointer) const {
 
 Document load(std::string_view text, const std::string& name, const Limits& limits, Scalars scalars) {
   if (text.size() > limits.bytes_max) {
-    throw Error(Code::invalid_argument, name + ": " + std::to_string(text.size()) + " bytes are more than the limit of " + std::to_string(limits.bytes_max));
+    throw Error(Code::invalid_argument,
+                name + ": " + std::to_string(text.size()) + " bytes are more than the limit of " + std::to_string(limits.bytes_max));
   }
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   detail::prescan(text, name);

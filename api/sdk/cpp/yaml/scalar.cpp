@@ -24,8 +24,10 @@ json integer(std::string_view text) {
   std::string_view rest = text;
   if (negative || text.starts_with('+')) rest.remove_prefix(1);
   uint64_t magnitude = 0;
-  if (text.starts_with("0x") && text.size() > 2) return read(text.substr(2), magnitude, 16) ? json(magnitude) : json(json::value_t::discarded);
-  if (text.starts_with("0o") && text.size() > 2) return read(text.substr(2), magnitude, 8) ? json(magnitude) : json(json::value_t::discarded);
+  if (text.starts_with("0x") && text.size() > 2)
+    return read(text.substr(2), magnitude, 16) ? json(magnitude) : json(json::value_t::discarded);
+  if (text.starts_with("0o") && text.size() > 2)
+    return read(text.substr(2), magnitude, 8) ? json(magnitude) : json(json::value_t::discarded);
   if (!digits(rest)) return json(json::value_t::discarded);
   int64_t value = 0;
   if (negative) return read(text, value) ? json(value) : json(json::value_t::discarded);

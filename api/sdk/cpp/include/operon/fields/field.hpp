@@ -22,7 +22,8 @@ struct Field {
   std::optional<std::string> group;
 };
 
-/// Parses one field whose attributes are JSON strings or null (labels, scenario files). Throws Error(invalid_argument) naming field and attribute.
+/// Parses one field whose attributes are JSON strings or null (labels, scenario files). Throws Error(invalid_argument) naming field and
+/// attribute.
 Field parse_label_field(const nlohmann::json&);
 /// Parses a whole array of them; duplicate names or variables are errors.
 std::vector<Field> parse_label_fields(const nlohmann::json&);

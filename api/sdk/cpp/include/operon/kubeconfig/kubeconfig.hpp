@@ -51,8 +51,8 @@ class Kubeconfig {
   /// In the order of the files.
   std::vector<Context> contexts() const;
 
-  /// YAML text with this one context, its cluster and its user, the files it names read and written in. Throws Error(not_found) for an unknown
-  /// context, failed_precondition for one whose cluster or user is missing or whose files cannot be read.
+  /// YAML text with this one context, its cluster and its user, the files it names read and written in. Throws Error(not_found) for an
+  /// unknown context, failed_precondition for one whose cluster or user is missing or whose files cannot be read.
   std::string flatten(const std::string& context) const;
 
  private:

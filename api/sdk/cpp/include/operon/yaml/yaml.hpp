@@ -39,8 +39,8 @@ struct Document {
   std::string where(const std::string& pointer) const;
 };
 
-/// Reads one document. `name` stands in messages: "name:line: what". Throws Error(invalid_argument) for what is no YAML, no UTF-8, holds a NUL, a key
-/// twice, a key that is no scalar, a merge key, an unknown tag, a second document, or hits a limit. Messages never quote values.
+/// Reads one document. `name` stands in messages: "name:line: what". Throws Error(invalid_argument) for what is no YAML, no UTF-8, holds a
+/// NUL, a key twice, a key that is no scalar, a merge key, an unknown tag, a second document, or hits a limit. Messages never quote values.
 Document load(std::string_view text, const std::string& name, const Limits& = {}, Scalars = Scalars::typed);
 
 /// YAML text that `load` reads back as the same value. Strings that look like something else are quoted.
