@@ -1,3 +1,4 @@
+#include "core/base/scrubber.hpp"
 #include "core/jobs/crash_points.hpp"
 #include "core/jobs/job_table_state.hpp"
 #include "core/jobs/log_hub.hpp"
@@ -5,8 +6,24 @@
 #include "operon/kinds/job_runner_json.hpp"
 
 namespace operon::jobs {
+namespace {
+
+constexpr size_t message_bytes_max = 4096;
+constexpr size_t handle_bytes_max = 4096;
+
+/// A runner's words, fit to be shown: no secret that is known or looks like one, and bounded.
+std::string fit(const std::string& message) {
+  std::string text = base::scrub(message);
+  if (text.size() > message_bytes_max) text = text.substr(0, message_bytes_max) + "...";
+  return text;
+}
+
+bool same(const std::optional<kind::Handle>& a, const kind::Handle& b) { return a && a->version == b.version && a->state == b.state; }
+
+}  // namespace
 
 void JobTable::Impl::apply(const EntryPtr& entry, const kind::RunState& state) {
+  const std::string message = fit(state.message);
   bool ended = false;
   bool adopted = false;
   {
@@ -28,24 +45,28 @@ void JobTable::Impl::apply(const EntryPtr& entry, const kind::RunState& state) {
     e.look_again_ms = 0;
     Job& job = e.record.job;
     bool differs = first;
-    if (state.handle && (!e.record.handle || e.record.handle->state != state.handle->state || e.record.handle->version != state.handle->version)) {
-      e.record.handle = state.handle;
-      differs = true;
+    if (state.handle && !same(e.record.handle, *state.handle)) {
+      if (state.handle->state.size() > handle_bytes_max) {
+        log::warn("a runner's handle is longer than 4096 bytes (handle_bytes_max) and was not kept", {{"job_id", job.id}, {"runner", job.runner}});
+      } else {
+        e.record.handle = state.handle;
+        differs = true;
+      }
     }
     if (state.start_unix_ms && job.start_unix_ms != state.start_unix_ms) {
       job.start_unix_ms = state.start_unix_ms;
       differs = true;
     }
     if (kind::terminal(state.phase)) {
-      end(e, state.phase, state.message, state.exit_code, state.end_unix_ms);
+      end(e, state.phase, message, state.exit_code, state.end_unix_ms);
       ended = true;
     } else {
       // A run that runs does not become pending again.
       const Phase phase = job.phase == Phase::running ? Phase::running : state.phase;
       if (phase == Phase::running && !job.start_unix_ms) job.start_unix_ms = clock_.unix_ms();
-      if (differs || phase != job.phase || job.message != state.message) {
+      if (differs || phase != job.phase || job.message != message) {
         set_phase(e, phase);
-        if (!e.job().stop_requested || e.stop_tries == 0) job.message = state.message;
+        if (!e.job().stop_requested || e.stop_tries == 0) job.message = message;
         changed(e);
       }
     }
@@ -70,7 +91,7 @@ void JobTable::Impl::end(Entry& e, Phase phase, std::string message, std::option
   e.stage = Stage::ended;
   set_phase(e, phase);
   Job& job = e.record.job;
-  job.message = std::move(message);
+  job.message = fit(message);
   job.exit_code = exit_code;
   job.end_unix_ms = end_ms.value_or(clock_.unix_ms());
   metrics_.ends[phase].add();

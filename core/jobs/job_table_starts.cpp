@@ -47,6 +47,8 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
   job = command.job;
   if (job.timeout_seconds <= 0) job.timeout_seconds = limits_.timeout_seconds_default;
   command.request.timeout_seconds = job.timeout_seconds;
+  command.request.job_id = job.id;
+  command.request.object_name = job.pod_name();
   if (job.created_unix_ms == 0) job.created_unix_ms = clock_.unix_ms();
   job.phase = Phase::pending;
   bool runs_now = false;

@@ -1,5 +1,6 @@
 #include "core/jobs/job_table_state.hpp"
 
+#include "core/base/scrubber.hpp"
 #include "core/jobs/crash_points.hpp"
 #include "core/log/log.hpp"
 #include "operon/kinds/job_runner_json.hpp"
@@ -89,6 +90,7 @@ void JobTable::Impl::set_phase(Entry& entry, Phase phase) {
 }
 
 void JobTable::Impl::set_message(Entry& entry, std::string message) {
+  message = base::scrub(message);
   if (entry.stage == Stage::ended || entry.job().message == message) return;
   entry.record.job.message = std::move(message);
   changed(entry);

@@ -116,15 +116,7 @@ void JobTable::Impl::retention() {
   const auto records = store_->past_retention(before, limits_.jobs_kept_max, batch_max);
   std::vector<std::string> ids;
   for (const auto& record : records) {
-    if (record.cleanup != Cleanup::none) {
-      if (const auto client = client_of(record.job.runner)) {
-        try {
-          client->destroy({record.job.id, record.handle});
-        } catch (const Error& e) {
-          if (e.code() != Code::not_found) log::warn("the runner could not remove a run past its retention", {{"job_id", record.job.id}, {"error", e.what()}});
-        }
-      }
-    }
+    if (record.cleanup != Cleanup::none) schedule_destroy(record);
     hub_.forget(record.job.id);
     ids.push_back(record.job.id);
   }

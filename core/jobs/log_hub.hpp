@@ -19,7 +19,7 @@ namespace operon::jobs {
 class Runners;
 
 struct LogLimits {
-  size_t ring_bytes_max = 256u << 10;              ///< per followed run
+  size_t ring_bytes_max = 256u << 10;              ///< per followed run; less when many are followed: all rings together hold 16 MiB
   uint64_t log_bytes_max = 4ull << 30;             ///< per run, spooled; more is marked as cut
   int64_t follower_stall_ms = 30000;               ///< a follower that took nothing for so long while there was something is dropped
   unsigned followers_max = 10000;                  ///< over all runs

@@ -74,7 +74,7 @@ LogReader::Got Reader::read(std::string& into, size_t max) {
   try {
     for (;;) {
       if (parts_.live) tell_trouble(into);
-      const bool more = attach() && fill(into, max + before - std::min(before, into.size()));
+      const bool more = attach() && fill(into, max);
       follower.offset.store(position_, std::memory_order_relaxed);
       if (into.size() > before) return Got::data;
       if (more) continue;

@@ -77,7 +77,7 @@ class Spool {
   static void wake(Waiters&);
 
   const LogPaths paths_;
-  const LogLimits& limits_;
+  const LogLimits limits_;  // its own: readers and late calls may outlive the hub
   mutable std::mutex mutex_;
   std::shared_ptr<base::Fd> fd_;
   std::shared_ptr<MarkFile> marks_;

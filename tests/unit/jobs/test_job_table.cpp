@@ -266,6 +266,6 @@ TEST_CASE("ended runs go past their age, with their logs and their runner's copy
   REQUIRE(eventually([&] { return std::filesystem::exists(folder.path / "logs" / (id_a + ".log.zst")); }));
   host.clock.advance(std::chrono::hours(2));
   REQUIRE(eventually([&] { return !host.table->get(id_a); }));
-  CHECK(host.runner->run(id_a).destroyed);
+  CHECK(eventually([&] { return host.runner->run(id_a).destroyed; }));
   CHECK_FALSE(std::filesystem::exists(folder.path / "logs" / (id_a + ".log.zst")));
 }

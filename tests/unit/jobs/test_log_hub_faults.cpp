@@ -56,7 +56,7 @@ TEST_CASE("a log past log_bytes_max is cut, and says so") {
   REQUIRE(host.finish("a"));
   Stream stream(*host.hub, "a");
   stream.drain();
-  CHECK(stream.got == "1234567890\n[operon: log cut here, it reached 10B (log_bytes_max)]\n");
+  CHECK(stream.got == "1234567890\n[operon: log cut here, it reached 10 B (log_bytes_max)]\n");
 }
 
 TEST_CASE("too many followers are an error, and leaving makes room") {

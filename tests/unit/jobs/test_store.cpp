@@ -127,8 +127,11 @@ TEST_CASE("ended runs are paged newest first, filters are ANDed") {
     JobFilter filter;
     filter.phase = Phase::failed;
     CHECK(store->ended_page(filter, 0, {}).size() == 7);
-    filter.cluster_name = "c-1";
+    filter.cluster_name = "c-0";
+    filter.target_id = "t-0";
     CHECK(store->ended_page(filter, 0, {}).size() == 3);
+    filter.cluster_name = "c-1";
+    CHECK(store->ended_page(filter, 0, {}).empty());
     filter.target_id = "t-x";
     CHECK(store->ended_page(filter, 0, {}).empty());
     CHECK(store->count_ended().at(Phase::failed) == 7);
