@@ -53,7 +53,7 @@ void check(const Settings& settings, std::vector<std::string>& problems) {
   check_tls("rest.tls", settings.rest.tls, problems);
   check_tls("metrics.tls", settings.metrics.tls, problems);
   if (settings.rest.auth == "token-file" && settings.rest.token_file.empty()) {
-    problems.emplace_back("rest.token_file: rest.auth is token-file, and no file is named");
+    problems.emplace_back("rest.auth is token-file, and no file is named; set rest.token_file");
   }
   for (const auto& plugin : settings.plugins) {
     if (plugin.isolation == "inprocess") continue;

@@ -119,7 +119,7 @@ struct PluginEntry {
 };
 
 struct DefaultInstances {
-  std::string registry, runner;  ///< empty: the only instance that can, if there is only one
+  std::string registry, runner;  ///< empty: the first instance that can
 };
 
 struct Settings {

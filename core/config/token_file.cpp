@@ -58,7 +58,7 @@ TokenEntry parse_line(std::string_view line, const std::string& where) {
 TokenFile TokenFile::read(const std::filesystem::path& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    throw Error(Code::permission_denied, path.string() + ": others than its owner may read or write it; run: chmod 600 " + path.string());
+    throw Error(Code::permission_denied, "the token file " + path.string() + " may be read or written by others than its owner; run: chmod 600 " + path.string());
   }
   return parse(base::read_file(path, token_file_bytes_max), path.string());
 }
@@ -72,14 +72,14 @@ TokenFile TokenFile::parse(std::string_view text, const std::string& name) {
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
     if (line.empty() || line.front() == '#') continue;
-    const auto where = name + ":" + std::to_string(number);
+    const auto where = name + ", line " + std::to_string(number);  // "tokens:1" would look like a secret to the scrubber
     auto entry = parse_line(line, where);
     for (const auto& other : file.entries_) {
       if (other.sha256 == entry.sha256) throw Error(Code::invalid_argument, where + ": the same token again; it belongs to " + other.user);
     }
     file.entries_.push_back(std::move(entry));
   }
-  if (file.entries_.empty()) throw Error(Code::invalid_argument, name + ": no token in it; a line is token,user,role");
+  if (file.entries_.empty()) throw Error(Code::invalid_argument, "no token in " + name + "; a line is token,user,role");
   return file;
 }
 

@@ -49,6 +49,9 @@ struct Host::Parts {
   explicit Parts(const config::Settings& settings);
   ~Parts();
 
+  void start_probes(const config::Settings&);
+  void load_plugins(const config::Settings&);
+  void recover(const config::Settings&);
   void serve(const config::Settings&);
   std::string plugin_trouble() const;
   bool stop(milliseconds grace);
@@ -77,8 +80,9 @@ Host::Parts::Parts(const config::Settings& settings)
       http_client(make_http_client(settings.net)),
       instances({settings.plugin_dirs.begin(), settings.plugin_dirs.end()}, instance_limits(settings.plugin_limits)) {
   if (settings.rest.auth == "token-file") tokens.emplace(settings.rest.token_file);
+}
 
-  // Probes first: whoever watches the host sees it start.
+void Host::Parts::start_probes(const config::Settings& settings) {
   http::AccessRules anyone;
   anyone.hosts = settings.rest.hosts;
   add_probe_routes(probe_router, readiness);
@@ -93,12 +97,12 @@ Host::Parts::Parts(const config::Settings& settings)
                                                     tls_of(settings.metrics.tls));
     metrics_server->start();
   }
+}
 
-  store = jobs::open_sqlite_store(state.path() / "operon.db");
+void Host::Parts::load_plugins(const config::Settings& settings) {
   // Plugins keep their own files below it.
   setenv("OPERON_STATE_DIR", state.path().c_str(), 1);
-  auto& clock = base::system_clock();
-  instances.add_service(std::make_shared<base::ClockService>(clock));
+  instances.add_service(std::make_shared<base::ClockService>(base::system_clock()));
   instances.add_service(jobs::make_kv_service(store));
   instances.add_service(metrics::make_metrics_service());
   instances.add_service(net::make_http_service(http_client));
@@ -107,7 +111,10 @@ Host::Parts::Parts(const config::Settings& settings)
   });
   instances.load(instance_specs(settings));
   readiness.add("plugins", [this] { return plugin_trouble(); });
+}
 
+void Host::Parts::recover(const config::Settings& settings) {
+  auto& clock = base::system_clock();
   const auto directory = plugin::directory_of(instances);
   targets = std::make_unique<targets::Targets>(directory, targets::file_store(state.path() / "targets"), clock, target_limits(settings.targets));
   logs = std::make_unique<jobs::LogHub>(state.path() / "logs", runners, log_limits(settings.logs));
@@ -179,6 +186,10 @@ Host::~Host() = default;
 void Host::start() {
   parts_ = std::make_unique<Parts>(settings_);
   try {
+    parts_->start_probes(settings_);  // first: whoever watches the host sees it start
+    parts_->store = jobs::open_sqlite_store(parts_->state.path() / "operon.db");
+    parts_->load_plugins(settings_);
+    parts_->recover(settings_);
     parts_->serve(settings_);
   } catch (...) {
     parts_.reset();

@@ -98,7 +98,9 @@ int run(int argc, const char* const* argv) {
     return exit_usage;
   }
   if (line.task == CommandLine::Task::print_config) {
-    std::cout << base::scrub(config::to_yaml(loaded.settings));
+    auto shown = loaded.settings;
+    for (auto& plugin : shown.plugins) plugin.config_json = base::scrub(plugin.config_json);
+    std::cout << config::to_yaml(shown);
     return 0;
   }
   return serve(line, around, loaded, began);

@@ -49,7 +49,7 @@ TEST_CASE("listening beyond loopback without authentication is refused unless as
 }
 
 TEST_CASE("what is right in itself and wrong together") {
-  CHECK(lines(load_with({"--rest-auth=token-file"}).problems) == "rest.token_file: rest.auth is token-file, and no file is named\n");
+  CHECK(lines(load_with({"--rest-auth=token-file"}).problems) == "rest.auth is token-file, and no file is named; set rest.token_file\n");
   CHECK(lines(load_with({"--rest-tls-cert=/c"}).problems) == "rest.tls: cert and key go together; key is missing\n");
   CHECK(lines(load_with({"--metrics-tls-client-ca=/c"}).problems) ==
         "metrics.tls.client_ca: only a listener with cert and key can ask for certificates\n");

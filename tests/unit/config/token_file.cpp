@@ -34,13 +34,13 @@ TEST_CASE("tokens are found by their whole text") {
 }
 
 TEST_CASE("a bad line is named by its number, never by its token") {
-  CHECK(failure("0123456789abcdef,alice\n") == "tokens:1: a line is token,user,role");
-  CHECK(failure("#\nshort,alice,run\n") == "tokens:2: the token has fewer than 16 characters; make one with: openssl rand -hex 24");
-  CHECK(failure("0123456789abcdef,alice,root\n") == "tokens:1: the role must be view, run or admin, not \"root\"");
-  CHECK(failure("0123456789abcdef,,run\n") == "tokens:1: the user's name must be 1 to 128 printable characters");
-  CHECK(failure("0123456789abcdef,a,run\n0123456789abcdef,b,run\n") == "tokens:2: the same token again; it belongs to a");
-  CHECK(failure("# none\n") == "tokens: no token in it; a line is token,user,role");
-  CHECK(failure("0123456789 abcdef,a,run\n") == "tokens:1: a token has no spaces");
+  CHECK(failure("0123456789abcdef,alice\n") == "tokens, line 1: a line is token,user,role");
+  CHECK(failure("#\nshort,alice,run\n") == "tokens, line 2: the token has fewer than 16 characters; make one with: openssl rand -hex 24");
+  CHECK(failure("0123456789abcdef,alice,root\n") == "tokens, line 1: the role must be view, run or admin, not \"root\"");
+  CHECK(failure("0123456789abcdef,,run\n") == "tokens, line 1: the user's name must be 1 to 128 printable characters");
+  CHECK(failure("0123456789abcdef,a,run\n0123456789abcdef,b,run\n") == "tokens, line 2: the same token again; it belongs to a");
+  CHECK(failure("# none\n") == "no token in tokens; a line is token,user,role");
+  CHECK(failure("0123456789 abcdef,a,run\n") == "tokens, line 1: a token has no spaces");
 }
 
 TEST_CASE("a file that others may read is refused") {
@@ -52,7 +52,7 @@ TEST_CASE("a file that others may read is refused") {
     FAIL("read");
   } catch (const Error& e) {
     CHECK(e.code() == Code::permission_denied);
-    CHECK(e.what() == path + ": others than its owner may read or write it; run: chmod 600 " + path);
+    CHECK(e.what() == "the token file " + path + " may be read or written by others than its owner; run: chmod 600 " + path);
   }
   chmod(path.c_str(), 0600);
   CHECK(TokenFile::read(path).size() == 1);
