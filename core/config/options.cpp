@@ -23,7 +23,11 @@ std::vector<Option> host_options() {
        .slot = AT(state_dir),
        .help = "Folder of everything the host keeps; one host at a time",
        .form = Form::path},
-      {.key = "plugin_dirs", .slot = AT(plugin_dirs), .help = "Folders in which plugin libraries are looked up, in this order", .form = Form::path},
+      {.key = "plugin_dirs",
+       .slot = AT(plugin_dirs),
+       .help = "Folders in which plugin libraries are looked up, in this order",
+       .form = Form::path,
+       .flag_name = "--plugin-dir"},
       {.key = "drain_seconds_max",
        .slot = AT(drain_seconds_max),
        .help = "Time from SIGTERM to the end: requests and streams that are still there then are cut",
@@ -308,6 +312,7 @@ std::vector<Option> all_options() {
 }  // namespace
 
 std::string Option::flag() const {
+  if (!flag_name.empty()) return flag_name;
   std::string name = "--" + key;
   std::replace_if(name.begin(), name.end(), [](char c) { return c == '.' || c == '_'; }, '-');
   return name;

@@ -31,6 +31,7 @@ struct Option {
   std::vector<std::string> flag_aliases = {};
   std::vector<std::string> environment_aliases = {};  ///< the first that is set counts
   bool needs_cluster = false;    ///< kept and shown, without effect on a host without a cluster
+  std::string flag_name = {};    ///< where it is not the key's: a flag that is repeated reads in the singular
 
   std::string flag() const;         ///< "--rest-body-bytes-max"
   std::string environment() const;  ///< "OPERON_REST_BODY_BYTES_MAX"

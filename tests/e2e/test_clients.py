@@ -80,8 +80,9 @@ class Clients(unittest.TestCase):
                 key, _, value = line.partition(b": ")
                 if key in (b"id", b"event", b"data"):
                     event[key.decode()] = value.decode()
-                elif line == b"" and event.get("data"):
-                    found.append(event)
+                elif line == b"" and event:
+                    if event.get("event") == "job":
+                        found.append(event)
                     event = {}
             s.close()
             return found

@@ -60,7 +60,7 @@ class Bodies(unittest.TestCase):
         whole = json.dumps(self.host.run_body("short"))
         self.post(whole[:-1].encode() + b', "timeoutSeconds": 1e400}', 400)
         self.post(whole[:-1].encode() + b', "timeoutSeconds": 99999999999999999999999999}', 400)
-        self.post(whole[:-1].encode() + b', "timeoutSeconds": -5}', 400)
+        self.post(whole[:-1].encode() + b', "timeoutSeconds": -5}', 422, "timeoutSeconds")
         self.post(whole[:-1].encode() + b', "timeoutSeconds": "5"}', 400, "timeoutSeconds")
         self.post(whole[:-1].encode() + b', "targetId": "again"}', 400, "targetId")
         self.post(whole.encode()[:-1] + b', "x": "\xff\xfe"}', 400)
@@ -72,7 +72,7 @@ class Bodies(unittest.TestCase):
         self.post(json.dumps(self.host.run_body("short", environment=[])).encode(), 400, "environment")
         self.post(json.dumps({**self.host.run_body("short"), "clusterName": 7}).encode(), 400, "clusterName")
         self.post(json.dumps(self.host.run_body("short", files=[{"name": "f", "content": "not base64!", "mountPath": "/a"}])).encode(), 400)
-        self.post(json.dumps({**self.host.run_body("short"), "clusterName": "local\0host"}).encode(), 404)
+        self.post(json.dumps({**self.host.run_body("short"), "clusterName": "local\0host"}).encode(), 400, "NUL")
         self.assertEqual(self.host.api("GET", "/health").status, 200)
         self.assertTrue(target)
 

@@ -173,9 +173,11 @@ class Host:
 
     def shell_scenario(self, name, script, revert=None, fields=""):
         """A scenario that runs a test's own script by a shell that the scenario's author chose: tests only."""
-        run = {"argv": ["/bin/sh", "-c", script]}
+        def shell(text):
+            return {"argv": ["/bin/sh", "-c", text.replace("$", "$$")]}  # "$$" is how an argument says "$"
+        run = shell(script)
         if revert:
-            run["revert"] = {"argv": ["/bin/sh", "-c", revert]}
+            run["revert"] = shell(revert)
         return self.scenario(name, f"title: {name}\ndescription: made by a test\nfields: [{fields}]\nrun: {json.dumps(run)}\n")
 
     def run_body(self, name, **more):
