@@ -23,8 +23,9 @@ using operon::yaml::pointer_step;
 
 /// Every key must be one of these: a misspelt `feilds` would else make a scenario without fields.
 void check_keys(const Document& document, const std::string& pointer, const json& map, std::initializer_list<const char*> known) {
-  for (const auto& [key, value] : map.items()) {
-    if (std::any_of(known.begin(), known.end(), [&](const char* k) { return key == k; })) continue;
+  for (const auto& item : map.items()) {
+    const std::string& key = item.key();
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     std::string list;
     for (const char* k : known) list += (list.empty() ? "" : ", ") + std::string(k);
     fail(document, pointer + pointer_step(key), "unknown key '" + key + "'; known are " + list);
