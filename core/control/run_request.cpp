@@ -69,7 +69,7 @@ std::string idempotency_key(const json& body, std::string_view header, const Run
     throw Error(Code::invalid_argument, "idempotencyKey in the body and the header Idempotency-Key differ").with_field("idempotencyKey");
   if (key.empty()) key = header;
   if (key.size() > limits.idempotency_key_bytes_max || !base::is_utf8(key))
-    throw Error(Code::invalid_argument,
+    throw Error(Code::failed_precondition,
                 "idempotencyKey must be UTF-8 text of at most " + std::to_string(limits.idempotency_key_bytes_max) + " bytes")
         .with_field("idempotencyKey");
   return key;

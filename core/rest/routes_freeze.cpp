@@ -15,7 +15,12 @@ using nlohmann::json;
 
 namespace {
 
-constexpr size_t reason_bytes_max = 1024;
+constexpr size_t reason_characters_max = 1024;
+
+size_t characters(const std::string& utf8) {
+  return static_cast<size_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
 
 json state_of(const jobs::Freeze& f) {
   json state = {{"frozen", f.frozen}};
@@ -40,8 +45,8 @@ FreezeOrder order_of(const http::Request& request) {
   members::read(body, "reason", reason);
   members::read(body, "stopAll", stop_all);
   FreezeOrder order{reason.value_or(""), query_bool(request, "stopAll", stop_all.value_or(false))};
-  if (order.reason.size() > reason_bytes_max)
-    throw Error(Code::failed_precondition, "reason is longer than reason_bytes_max (" + std::to_string(reason_bytes_max) + " bytes)")
+  if (characters(order.reason) > reason_characters_max)
+    throw Error(Code::failed_precondition, "reason is longer than reason_characters_max (" + std::to_string(reason_characters_max) + ")")
         .with_field("reason");
   if (order.reason.empty()) order.reason = "frozen by " + request.caller.name;
   return order;
