@@ -95,7 +95,9 @@ class Host {
         },
         std::move(on_chunk), parent);
     waiting->signal.wait();
-    return waiting->answer.json();
+    Answer answer = std::move(waiting->answer);  // whole: a copied error would share its text with the thread that answered
+    if (answer.error) throw std::move(*answer.error);
+    return answer.json();
   }
 
   std::shared_ptr<detail::HostContext> context_;
