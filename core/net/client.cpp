@@ -1,6 +1,5 @@
 #include "core/net/client.hpp"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -10,17 +9,13 @@
 #include <mutex>
 #include <thread>
 
+#include "core/net/curl_library.hpp"
 #include "core/net/transfer.hpp"
 
 namespace operon::net {
 namespace {
 
 using TransferPtr = std::unique_ptr<Transfer>;
-
-void curl_once() {
-  static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (done != CURLE_OK) throw Error(Code::internal, "libcurl cannot be started");
-}
 
 std::string_view outcome_of(const Result& result) {
   if (const auto* reply = std::get_if<Reply>(&result)) {
@@ -71,10 +66,10 @@ Client::~Client() {
   std::unique_lock lock(impl_->mutex);
   impl_->stopping = true;
   if (impl_->multi == nullptr) return;
-  curl_multi_wakeup(impl_->multi);
+  curl_library().multi_wakeup(impl_->multi);
   lock.unlock();
   impl_->thread.join();
-  curl_multi_cleanup(impl_->multi);
+  curl_library().multi_cleanup(impl_->multi);
 }
 
 Client::Id Client::start(Request request, Done done) {
@@ -89,16 +84,15 @@ Client::Id Client::start(Request request, Done done) {
                                                 "net.requests_queued_max); try again later");
     }
     if (self.multi == nullptr) {
-      curl_once();
-      self.multi = curl_multi_init();
+      self.multi = curl_library().multi_init();
       if (self.multi == nullptr) throw Error(Code::resource_exhausted, "no memory for the HTTP client");
-      curl_multi_setopt(self.multi, CURLMOPT_MAXCONNECTS, static_cast<long>(self.limits.connections_kept_max));
+      curl_library().multi_setopt(self.multi, CURLMOPT_MAXCONNECTS, static_cast<long>(self.limits.connections_kept_max));
       self.thread = std::thread([&self] { self.run(); });
     }
     const Id id = ++self.last_id;
     self.incoming.push_back(std::make_unique<Transfer>(id, std::move(request), std::move(done), self.limits));
     ++self.in_hand;
-    curl_multi_wakeup(self.multi);
+    curl_library().multi_wakeup(self.multi);
     return id;
   } catch (const Error& e) {
     done(e);
@@ -110,7 +104,7 @@ void Client::cancel(Id id) {
   std::lock_guard lock(impl_->mutex);
   if (impl_->multi == nullptr || id == 0) return;
   impl_->cancelled.push_back(id);
-  curl_multi_wakeup(impl_->multi);
+  curl_library().multi_wakeup(impl_->multi);
 }
 
 Reply Client::fetch(Request request) {
@@ -145,13 +139,13 @@ void Client::Impl::run() {
       begin(std::move(next));
     }
     int running = 0;
-    curl_multi_perform(multi, &running);
+    curl_library().multi_perform(multi, &running);
     collect();
     expire();
     // Waiting transfers have deadlines that libcurl does not know; active ones are timed by it.
     const int wait_ms = waiting.empty() ? 60000 : 50;
     const bool room = !waiting.empty() && active.size() < limits.requests_max;
-    if (!room) curl_multi_poll(multi, nullptr, 0, wait_ms, nullptr);
+    if (!room) curl_library().multi_poll(multi, nullptr, 0, wait_ms, nullptr);
   }
   end_all();
 }
@@ -170,7 +164,7 @@ void Client::Impl::take_orders() {
     TransferPtr found;
     if (auto node = active.extract(id)) {
       found = std::move(node.mapped());
-      curl_multi_remove_handle(multi, found->easy());
+      curl_library().multi_remove_handle(multi, found->easy());
     } else {
       for (auto it = waiting.begin(); it != waiting.end(); ++it) {
         if ((*it)->id() != id) continue;
@@ -195,7 +189,7 @@ void Client::Impl::begin(TransferPtr transfer) {
 }
 
 void Client::Impl::hop(TransferPtr transfer) {
-  if (!transfer->prepare() || curl_multi_add_handle(multi, transfer->easy()) != CURLM_OK) {
+  if (!transfer->prepare() || curl_library().multi_add_handle(multi, transfer->easy()) != CURLM_OK) {
     end(std::move(transfer), Error(Code::resource_exhausted, "no memory for an HTTP request"));
     return;
   }
@@ -205,12 +199,12 @@ void Client::Impl::hop(TransferPtr transfer) {
 
 void Client::Impl::collect() {
   int left = 0;
-  while (CURLMsg* message = curl_multi_info_read(multi, &left)) {
+  while (CURLMsg* message = curl_library().multi_info_read(multi, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode code = message->data.result;
     Transfer* which = nullptr;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &which);
-    curl_multi_remove_handle(multi, message->easy_handle);
+    curl_library().easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &which);
+    curl_library().multi_remove_handle(multi, message->easy_handle);
     auto transfer = std::move(active.extract(which->id()).mapped());
     std::optional<Result> result;
     if (transfer->finish(code, result)) {
@@ -249,7 +243,7 @@ void Client::Impl::end_all() {
   auto left = std::move(active);
   active.clear();
   for (auto& [id, transfer] : left) {
-    curl_multi_remove_handle(multi, transfer->easy());
+    curl_library().multi_remove_handle(multi, transfer->easy());
     end(std::move(transfer), Error(Code::cancelled, "the HTTP client is stopping"));
   }
   while (!waiting.empty()) {

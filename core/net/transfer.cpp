@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/base/text.hpp"
+#include "core/net/curl_library.hpp"
 #include "core/net/url.hpp"
 
 namespace operon::net {
@@ -63,45 +64,46 @@ Transfer::Transfer(Client::Id id, Request request, Client::Done done, const Clie
       deadline_(began_ + (request_.timeout.count() > 0 ? request_.timeout : limits.timeout_ms_default)) {}
 
 Transfer::~Transfer() {
-  if (easy_ != nullptr) curl_easy_cleanup(easy_);
-  curl_slist_free_all(sent_headers_);
+  if (easy_ != nullptr) curl_library().easy_cleanup(easy_);
+  curl_library().slist_free_all(sent_headers_);
 }
 
 bool Transfer::prepare() {
-  if (easy_ == nullptr) easy_ = curl_easy_init();
+  const auto& curl = curl_library();
+  if (easy_ == nullptr) easy_ = curl.easy_init();
   if (easy_ == nullptr) return false;
-  curl_easy_reset(easy_);
+  curl.easy_reset(easy_);
   reply_ = Reply{};
   reply_.url = request_.url;
   header_bytes_ = 0;
   error_text_[0] = 0;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now()).count();
-  curl_easy_setopt(easy_, CURLOPT_PRIVATE, this);
-  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_);
-  curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
-  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<int64_t>(left, 1)));
-  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect_ms_max.count()));
-  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
-  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
-  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
-  if (!has(request_.headers, "accept-encoding")) curl_easy_setopt(easy_, CURLOPT_ACCEPT_ENCODING, "");
-  if (!has(request_.headers, "user-agent")) curl_easy_setopt(easy_, CURLOPT_USERAGENT, "operon/" OPERON_VERSION_TEXT);
-  if (!limits_.ca_bundle_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, limits_.ca_bundle_file.c_str());
+  curl.easy_setopt(easy_, CURLOPT_PRIVATE, this);
+  curl.easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  curl.easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_);
+  curl.easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
+  curl.easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl.easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+  curl.easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  curl.easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<int64_t>(left, 1)));
+  curl.easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits_.connect_ms_max.count()));
+  curl.easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl.easy_setopt(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl.easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  curl.easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl.easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  curl.easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+  if (!has(request_.headers, "accept-encoding")) curl.easy_setopt(easy_, CURLOPT_ACCEPT_ENCODING, "");
+  if (!has(request_.headers, "user-agent")) curl.easy_setopt(easy_, CURLOPT_USERAGENT, "operon/" OPERON_VERSION_TEXT);
+  if (!limits_.ca_bundle_file.empty()) curl.easy_setopt(easy_, CURLOPT_CAINFO, limits_.ca_bundle_file.c_str());
   if (!request_.ca_bundle.empty()) {
     curl_blob blob{request_.ca_bundle.data(), request_.ca_bundle.size(), CURL_BLOB_NOCOPY};
-    curl_easy_setopt(easy_, CURLOPT_CAINFO_BLOB, &blob);
-    curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
+    curl.easy_setopt(easy_, CURLOPT_CAINFO_BLOB, &blob);
+    curl.easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
   }
   if (request_.insecure_skip_verify) {
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl.easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl.easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
   }
   set_body_and_method();
   set_headers();
@@ -110,28 +112,28 @@ bool Transfer::prepare() {
 
 void Transfer::set_body_and_method() {
   if (request_.method == "HEAD") {
-    curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
+    curl_library().easy_setopt(easy_, CURLOPT_NOBODY, 1L);
     return;
   }
   const bool carries = !request_.body.empty() || request_.method == "POST" || request_.method == "PUT" || request_.method == "PATCH";
   if (carries) {
-    curl_easy_setopt(easy_, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request_.body.data());
+    curl_library().easy_setopt(easy_, CURLOPT_POST, 1L);
+    curl_library().easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    curl_library().easy_setopt(easy_, CURLOPT_POSTFIELDS, request_.body.data());
   }
-  curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  curl_library().easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
 }
 
 void Transfer::set_headers() {
-  curl_slist_free_all(sent_headers_);
+  curl_library().slist_free_all(sent_headers_);
   sent_headers_ = nullptr;
   for (const auto& [name, value] : request_.headers) {
     // libcurl's way to send a header without a value is a semicolon; "Name:" would take it away.
-    sent_headers_ = curl_slist_append(sent_headers_, (value.empty() ? name + ";" : name + ": " + value).c_str());
+    sent_headers_ = curl_library().slist_append(sent_headers_, (value.empty() ? name + ";" : name + ": " + value).c_str());
   }
-  sent_headers_ = curl_slist_append(sent_headers_, "Expect:");
-  if (!has(request_.headers, "content-type")) sent_headers_ = curl_slist_append(sent_headers_, "Content-Type:");
-  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, sent_headers_);
+  sent_headers_ = curl_library().slist_append(sent_headers_, "Expect:");
+  if (!has(request_.headers, "content-type")) sent_headers_ = curl_library().slist_append(sent_headers_, "Content-Type:");
+  curl_library().easy_setopt(easy_, CURLOPT_HTTPHEADER, sent_headers_);
 }
 
 size_t Transfer::on_body(char* data, size_t, size_t bytes, void* self) {
@@ -196,7 +198,7 @@ bool Transfer::redirect() {
 
 bool Transfer::finish(CURLcode code, std::optional<Result>& result) {
   long status = 0;
-  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  curl_library().easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   reply_.status = static_cast<int>(status);
   if (code != CURLE_OK) {
     result = failure(code);
@@ -232,7 +234,7 @@ Error Transfer::failure(CURLcode code) const {
   if (overflow_ == Overflow::header) {
     return Error(Code::resource_exhausted, where() + ": the answer's header is larger than " + base::bytes_text(limits_.response_header_bytes_max));
   }
-  const std::string reason = error_text_[0] != 0 ? base::printable(error_text_) : curl_easy_strerror(code);
+  const std::string reason = error_text_[0] != 0 ? base::printable(error_text_) : curl_library().easy_strerror(code);
   if (code == CURLE_OPERATION_TIMEDOUT && std::chrono::steady_clock::now() + std::chrono::milliseconds(5) >= deadline_) return deadline_error();
   return Error(Code::unavailable, where() + ": " + reason);
 }
