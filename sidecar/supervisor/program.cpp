@@ -139,7 +139,7 @@ Started start_program(const Program& program) {
   int report[2];
   if (pipe2(report, O_CLOEXEC) != 0) return {0, step::fork, errno};
   const pid_t supervisor = getpid();
-  pid_t pid = fork_into(program.cgroup);
+  pid_t pid = program.cgroup_was_killed ? -1 : fork_into(program.cgroup);
   const bool inside = pid >= 0;
   if (!inside) pid = fork();
   if (pid < 0) {

@@ -15,6 +15,8 @@ struct Program {
   const Strings& arguments;
   const Cgroup& cgroup;
   int output;  ///< becomes stdout and stderr
+  /// The cgroup was killed before. Some kernels (seen: 6.18) take a fork into such a one for a fork during the kill, and end it.
+  bool cgroup_was_killed = false;
 };
 
 struct Started {

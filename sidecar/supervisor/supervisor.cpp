@@ -82,7 +82,7 @@ bool Supervisor::start() {
   }
   if (failed.empty()) {
     if (spec_.cgroup != nullptr) cgroup_.make(spec_.cgroup, spec_.cgroup_settings);
-    const Started started = start_program({spec_, spec_.arguments, cgroup_, input_});
+    const Started started = start_program({.spec = spec_, .arguments = spec_.arguments, .cgroup = cgroup_, .output = input_});
     status_.pid = started.pid;
     failed = started.failed_step;
     error = started.failed_errno;
@@ -120,7 +120,8 @@ void Supervisor::revert() {
   fcntl(output_, F_SETFL, O_NONBLOCK);
   cause_ = {};
   kill_at_ = 0;
-  const Started started = start_program({spec_, spec_.revert_arguments, cgroup_, ends[1]});
+  const Started started = start_program(
+      {.spec = spec_, .arguments = spec_.revert_arguments, .cgroup = cgroup_, .output = ends[1], .cgroup_was_killed = true});
   close(ends[1]);
   spec_.clear();
   if (started.pid == 0) {

@@ -53,6 +53,14 @@ TEST_CASE("what undoes a run is run after a stop, and not after success") {
   CHECK(runner.log("e") == "undone\n");
 }
 
+TEST_CASE("what had to be killed is undone as well") {
+  Runner runner;
+  runner.start(shell("a", "trap '' TERM; echo ready; while :; do sleep 0.05; done", {{"revert", {{"argv", {"echo", "undone"}}}}}));
+  REQUIRE(eventually([&] { return runner.log("a") == "ready\n"; }));
+  CHECK(runner.stop("a", 0).message == "stopped on request; undone");
+  CHECK(runner.log("a").ends_with("undone\n"));
+}
+
 TEST_CASE("undoing has a limit of its own, and its leftovers are killed") {
   Runner runner(json{{"revertSecondsMax", 1}, {"graceSeconds", 0}});
   CHECK(runner.run(shell("a", "exit 1", {{"revert", {{"argv", {"sleep", "300"}}}}})).message ==
