@@ -9,7 +9,6 @@
 namespace operon::plugin {
 namespace {
 
-
 struct Exported {
   InstanceCore* core;
   metrics::Counter faults, late_uses;
@@ -34,9 +33,11 @@ void tell(Exported& e) {
       uint64_t now = verb.by_code[code].load(std::memory_order_relaxed);
       if (now == verb.exported[code]) continue;
       if (verb.counters[code].impl == nullptr) {
-        verb.counters[code] = metrics::counter(
-            "operon_plugin_calls_total", "Calls of plugin verbs by how they ended.",
-            {{"instance", core.name}, {"interface", verb.interface_id}, {"verb", verb.name}, {"code", code_name(static_cast<operon_status>(code))}});
+        verb.counters[code] = metrics::counter("operon_plugin_calls_total", "Calls of plugin verbs by how they ended.",
+                                               {{"instance", core.name},
+                                                {"interface", verb.interface_id},
+                                                {"verb", verb.name},
+                                                {"code", code_name(static_cast<operon_status>(code))}});
       }
       verb.counters[code].add(static_cast<double>(now - verb.exported[code]));
       verb.exported[code] = now;
@@ -62,14 +63,19 @@ void account(InstanceCore& core) {
     });
   });
   Exported e{.core = &core,
-             .faults = metrics::counter("operon_plugin_faults_total", "Times a plugin broke its contract: exceptions, nonsense, double or late answers.",
+             .faults = metrics::counter("operon_plugin_faults_total",
+                                        "Times a plugin broke its contract: exceptions, nonsense, double or late answers.",
                                         {{"instance", core.name}}),
-             .late_uses = metrics::counter("operon_plugin_late_uses_total", "Uses of a handle or of the host after its end.", {{"instance", core.name}}),
-             .stuck = metrics::gauge("operon_plugin_stuck_calls", "Calls past their deadline that the plugin has not ended.", {{"instance", core.name}}),
-             .quarantined = metrics::gauge("operon_plugin_quarantined", "1 when every call of the instance is refused.", {{"instance", core.name}})};
+             .late_uses = metrics::counter("operon_plugin_late_uses_total", "Uses of a handle or of the host after its end.",
+                                           {{"instance", core.name}}),
+             .stuck = metrics::gauge("operon_plugin_stuck_calls", "Calls past their deadline that the plugin has not ended.",
+                                     {{"instance", core.name}}),
+             .quarantined =
+                 metrics::gauge("operon_plugin_quarantined", "1 when every call of the instance is refused.", {{"instance", core.name}})};
   static const std::vector<double> bounds = {1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 60};
   for (VerbEntry& verb : core.verbs) {
-    verb.seconds = metrics::histogram("operon_plugin_call_seconds", "Time from a verb's entry to its end; of no-block verbs one call in 64 is measured.", bounds,
+    verb.seconds = metrics::histogram("operon_plugin_call_seconds",
+                                      "Time from a verb's entry to its end; of no-block verbs one call in 64 is measured.", bounds,
                                       {{"instance", core.name}, {"interface", verb.interface_id}, {"verb", verb.name}});
   }
   std::lock_guard lock(accounts().mutex);

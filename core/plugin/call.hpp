@@ -28,7 +28,7 @@ struct CallContext {
 /// How a call ended.
 struct Outcome {
   Code code = Code::ok;
-  std::string reply;  ///< JSON; empty when none was given
+  std::string reply;           ///< JSON; empty when none was given
   std::optional<Error> error;  ///< set when code is not ok
 };
 

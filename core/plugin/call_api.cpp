@@ -13,7 +13,7 @@
 namespace operon::plugin {
 namespace {
 
-constexpr int cancel_fds_max = 256;             // alive in this process
+constexpr int cancel_fds_max = 256;               // alive in this process
 constexpr size_t error_message_bytes_max = 8192;  // longer ones are cut
 constexpr size_t error_details_bytes_max = 4096;
 constexpr uint32_t stream_kinds = OPERON_STREAM_PROGRESS + 1;
@@ -21,7 +21,9 @@ constexpr size_t operations_of_call_max = 256;
 
 std::atomic<int> cancel_fds{0};
 
-uint64_t number_of(const operon_call* call) noexcept { return reinterpret_cast<uint64_t>(call); }
+uint64_t number_of(const operon_call* call) noexcept {
+  return reinterpret_cast<uint64_t>(call);
+}
 
 /// A handle that is not alive: whoever it belonged to is told.
 void late(uint64_t handle, bool answer, const char* function) noexcept {
@@ -86,7 +88,10 @@ operon_str metadata(const operon_call* call, operon_str key) noexcept {
   CallSlot* slot = enter(call, lock, false, "metadata()");
   if (slot == nullptr) return {nullptr, 0};
   std::string_view name = view(key);
-  const std::string* found = name == "request-id" ? &slot->request_id : name == "job-id" ? &slot->job_id : name == "user" ? &slot->user : nullptr;
+  const std::string* found = name == "request-id" ? &slot->request_id
+                             : name == "job-id"   ? &slot->job_id
+                             : name == "user"     ? &slot->user
+                                                  : nullptr;
   operon_str answer = found == nullptr || found->empty() ? operon_str{nullptr, 0} : operon_str{found->data(), found->size()};
   unpin(*slot, lock);
   return answer;
@@ -134,7 +139,8 @@ operon_status reply(operon_call* call, operon_str json) noexcept {
   if (slot->f.replied) return fault_in_call(*slot, lock, "reply() was called twice", OPERON_FAILED_PRECONDITION);
   slot->f.replied = true;
   if (!sound) return fault_in_call(*slot, lock, "the reply is not a JSON value", OPERON_INVALID_ARGUMENT);
-  if (json.len > slot->core->limits.payload_bytes_max) return fault_in_call(*slot, lock, "the reply is longer than payload_bytes_max", OPERON_OUT_OF_RANGE);
+  if (json.len > slot->core->limits.payload_bytes_max)
+    return fault_in_call(*slot, lock, "the reply is longer than payload_bytes_max", OPERON_OUT_OF_RANGE);
   slot->reply_to->assign(json.ptr, json.len);
   unpin(*slot, lock);
   return OPERON_OK;
@@ -210,7 +216,8 @@ int64_t blob_read(operon_call* call, operon_str blob, uint64_t offset, void* int
   Lock lock;
   CallSlot* slot = enter(call, lock, false, "blob_read()");
   if (slot == nullptr) return -OPERON_CANCELLED;
-  if (broken(blob) || (into == nullptr && size > 0)) return fault_in_call(*slot, lock, "blob_read() with a null pointer", OPERON_INVALID_ARGUMENT) * -1;
+  if (broken(blob) || (into == nullptr && size > 0))
+    return fault_in_call(*slot, lock, "blob_read() with a null pointer", OPERON_INVALID_ARGUMENT) * -1;
   std::shared_ptr<const std::string> content;
   if (slot->blobs) {
     auto found = slot->blobs->find(std::string(view(blob)));
@@ -267,15 +274,27 @@ bool adopt_operation(operon_call* parent, uint64_t operation, ParentView& view) 
   if (slot == nullptr) return false;
   view.deadline_unix_ms = slot->deadline_unix_ms.load(std::memory_order_relaxed);
   view.cancelled = slot->cancelled.load(std::memory_order_relaxed);
-  if (slot->operations.size() >= operations_of_call_max) slot->operations.erase(slot->operations.begin());  // the oldest has most likely ended
+  if (slot->operations.size() >= operations_of_call_max)
+    slot->operations.erase(slot->operations.begin());  // the oldest has most likely ended
   slot->operations.push_back(operation);
   unpin(*slot, lock);
   return true;
 }
 
 const operon_call_api& call_api() noexcept {
-  static constexpr operon_call_api api = {sizeof(operon_call_api), 0,       is_cancelled, deadline_unix_ms, metadata, on_cancel, cancel_fd,
-                                          reply,                   emit,    on_writable,  blob_read,        fail,     finish};
+  static constexpr operon_call_api api = {sizeof(operon_call_api),
+                                          0,
+                                          is_cancelled,
+                                          deadline_unix_ms,
+                                          metadata,
+                                          on_cancel,
+                                          cancel_fd,
+                                          reply,
+                                          emit,
+                                          on_writable,
+                                          blob_read,
+                                          fail,
+                                          finish};
   return api;
 }
 

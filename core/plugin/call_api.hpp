@@ -19,7 +19,11 @@ struct ParentView {
 bool adopt_operation(operon_call* parent, uint64_t operation, ParentView&) noexcept;
 
 /// True for {NULL, n > 0}: bytes are promised and none are there.
-inline bool broken(operon_str s) noexcept { return s.ptr == nullptr && s.len > 0; }
-inline std::string_view view(operon_str s) noexcept { return s.ptr == nullptr ? std::string_view() : std::string_view(s.ptr, s.len); }
+inline bool broken(operon_str s) noexcept {
+  return s.ptr == nullptr && s.len > 0;
+}
+inline std::string_view view(operon_str s) noexcept {
+  return s.ptr == nullptr ? std::string_view() : std::string_view(s.ptr, s.len);
+}
 
 }  // namespace operon::plugin

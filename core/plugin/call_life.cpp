@@ -13,7 +13,9 @@ namespace {
 
 constexpr uint32_t measured_one_in = 64;
 
-bool valid_end(operon_status status) noexcept { return status >= OPERON_OK && status < static_cast<operon_status>(codes); }
+bool valid_end(operon_status status) noexcept {
+  return status >= OPERON_OK && status < static_cast<operon_status>(codes);
+}
 
 void assign(std::string& to, std::string_view from) {
   if (!from.empty() || !to.empty()) to.assign(from);
@@ -25,8 +27,23 @@ void count(CallSlot& slot, operon_status status) noexcept {
   slot.verb->count(status);
 }
 
-/// Calls whatever wanted to know of the cancellation. With the lock, which is released meanwhile; the caller has a pin.
-void tell_cancelled(CallSlot& slot, Lock& lock) noexcept {
+/// Whom a cancellation concerns, to be told without the slot's lock. Counts as a call inside the plugin, which therefore is not destroyed under it.
+struct CancelNews {
+  InstanceCore* core = nullptr;
+  PluginCallback cancelled, writable;
+  std::vector<uint64_t> operations;
+
+  bool nobody() const noexcept { return cancelled.fn == nullptr && writable.fn == nullptr && operations.empty(); }
+  void tell() const noexcept {
+    if (cancelled.fn != nullptr) cancelled.fn(cancelled.arg);
+    if (writable.fn != nullptr) writable.fn(writable.arg);
+    for (uint64_t operation : operations) cancel_operation(operation);
+    core->leave();
+  }
+};
+
+/// From now on the call is cancelled for whoever looks. With the lock; tell() has to follow.
+CancelNews mark_cancelled(CallSlot& slot) noexcept {
   slot.cancelled.store(true, std::memory_order_release);
   slot.buffer.clear();
   slot.buffered_bytes = 0;
@@ -34,14 +51,18 @@ void tell_cancelled(CallSlot& slot, Lock& lock) noexcept {
     uint64_t one = 1;
     [[maybe_unused]] auto written = ::write(slot.cancel_fd.get(), &one, sizeof one);
   }
-  PluginCallback cancelled = std::exchange(slot.on_cancel, {}), writable = std::exchange(slot.on_writable, {});
-  std::vector<uint64_t> operations = std::exchange(slot.operations, {});
-  bool plugin_listens = !slot.f.over;
-  lock.unlock();
-  if (plugin_listens && cancelled.fn != nullptr) cancelled.fn(cancelled.arg);
-  if (plugin_listens && writable.fn != nullptr) writable.fn(writable.arg);
-  for (uint64_t operation : operations) cancel_operation(operation);
-  lock.lock();
+  CancelNews news{.core = slot.core, .cancelled = std::exchange(slot.on_cancel, {}), .writable = std::exchange(slot.on_writable, {}), .operations = {}};
+  news.operations.swap(slot.operations);
+  if (slot.f.over) news.cancelled = news.writable = {};
+  slot.core->enter_anyway();
+  return news;
+}
+
+/// On a thread of the instance's own: a callback that blocks, though it must not, then holds up neither the timers nor the one who waits.
+void tell_elsewhere(CancelNews news) noexcept {
+  if (news.nobody()) return news.tell();
+  auto shared = std::make_shared<CancelNews>(std::move(news));
+  if (shared->core->callbacks->submit([shared](bool) { shared->tell(); }) != Executor::Submitted::taken) shared->tell();
 }
 
 /// A cancelled call has the instance's default time to end, or what its deadline leaves when that is less.
@@ -76,7 +97,8 @@ Error error_with_details(operon_status status, const std::string& message, const
   if (!json.is_object()) return error;
   if (std::string reason = text("reason"); !reason.empty()) std::move(error).with_reason(reason);
   if (std::string field = text("field"); !field.empty()) std::move(error).with_field(field);
-  if (auto ms = json.find("retryAfterMs"); ms != json.end() && ms->is_number_integer()) std::move(error).with_retry_after_ms(ms->get<int64_t>());
+  if (auto ms = json.find("retryAfterMs"); ms != json.end() && ms->is_number_integer())
+    std::move(error).with_retry_after_ms(ms->get<int64_t>());
   return error;
 }
 
@@ -180,7 +202,10 @@ void expire_call(uint64_t handle, operon_status status) noexcept {
   count(*slot, status);
   // A reply that came too late must not touch a buffer whose owner leaves.
   slot->reply_to = &slot->reply;
-  tell_cancelled(*slot, lock);
+  CancelNews news = mark_cancelled(*slot);
+  lock.unlock();
+  tell_elsewhere(std::move(news));
+  lock.lock();
   if (slot->entered && !slot->f.over) {
     slot->f.stuck = true;
     int64_t stuck = slot->core->stuck.fetch_add(1, std::memory_order_acq_rel) + 1;
@@ -200,7 +225,10 @@ void cancel_call(uint64_t handle) noexcept {
   if (slot->live.load(std::memory_order_relaxed) != handle || slot->f.expired || slot->f.delivered) return;
   if (slot->cancelled.load(std::memory_order_relaxed)) return;
   ++slot->f.pins;
-  tell_cancelled(*slot, lock);
+  CancelNews news = mark_cancelled(*slot);
+  lock.unlock();
+  news.tell();
+  lock.lock();
   if (slot->f.asynchronous && !slot->f.over && !slot->f.expired) shorten(*slot, handle);
   pump(*slot, lock);
   unpin(*slot, lock);
@@ -258,8 +286,10 @@ void pump(CallSlot& slot, Lock& lock) noexcept {
       deliver_first(slot, lock);
     } else if (slot.on_writable.fn != nullptr && !slot.f.over && slot.has_room()) {
       PluginCallback callback = std::exchange(slot.on_writable, {});
+      slot.core->enter_anyway();  // not destroyed meanwhile, whoever ends the call
       lock.unlock();
       callback.fn(callback.arg);
+      slot.core->leave();
       lock.lock();
     } else if (slot.f.asynchronous && !slot.f.delivered && (slot.f.expired || (slot.f.over && slot.buffer.empty()))) {
       deliver_end(slot, lock);
@@ -298,9 +328,11 @@ Outcome outcome_of(CallSlot& slot) {
   if (slot.f.status == OPERON_OK) {
     outcome.reply = std::move(*slot.reply_to);
   } else if (slot.f.expired && slot.f.status == OPERON_DEADLINE_EXCEEDED) {
-    outcome.error = Error(outcome.code, where + (slot.entered ? "no answer within " : "no thread was free within ") + std::to_string(slot.timeout.count()) + " ms");
+    outcome.error = Error(outcome.code, where + (slot.entered ? "no answer within " : "no thread was free within ") +
+                                            std::to_string(slot.timeout.count()) + " ms");
   } else if (slot.f.expired) {
-    outcome.error = Error(outcome.code, where + (slot.f.status == OPERON_CANCELLED ? "cancelled; the plugin has not ended the call" : "the host is stopping"));
+    outcome.error = Error(outcome.code, where + (slot.f.status == OPERON_CANCELLED ? "cancelled; the plugin has not ended the call"
+                                                                                   : "the host is stopping"));
   } else if (slot.fault != nullptr) {
     outcome.error = Error(outcome.code, where + slot.fault);
   } else if (slot.f.failed && !slot.fail_message.empty()) {
@@ -337,23 +369,11 @@ void cancel_calls(InstanceCore& core, bool endless_only) noexcept {
 }
 
 const char* code_name(operon_status status) noexcept {
-  static constexpr const char* names[codes] = {"OK",
-                                               "CANCELLED",
-                                               "UNKNOWN",
-                                               "INVALID_ARGUMENT",
-                                               "DEADLINE_EXCEEDED",
-                                               "NOT_FOUND",
-                                               "ALREADY_EXISTS",
-                                               "PERMISSION_DENIED",
-                                               "RESOURCE_EXHAUSTED",
-                                               "FAILED_PRECONDITION",
-                                               "ABORTED",
-                                               "OUT_OF_RANGE",
-                                               "UNIMPLEMENTED",
-                                               "INTERNAL",
-                                               "UNAVAILABLE",
-                                               "DATA_LOSS",
-                                               "UNAUTHENTICATED"};
+  static constexpr const char* names[codes] = {
+      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+      "DATA_LOSS", "UNAUTHENTICATED"};
   return status >= 0 && status < static_cast<operon_status>(codes) ? names[status] : "an unknown status";
 }
 

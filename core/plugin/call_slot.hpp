@@ -1,7 +1,7 @@
 /// core/plugin/call_slot.hpp: the host's memory of one call, and the table in which a handle finds it. Private to core/plugin.
 ///
-/// A handle is a number inside a pointer: generation, instance, index, tag. Slots are reused and never freed, so that a handle of any age can be
-/// looked up: `live` tells whether it is the present one. Everything not atomic belongs to `mutex`.
+/// A handle is a number inside a pointer: generation, instance, index, tag. Slots are reused and never freed, so that a handle of any age
+/// can be looked up: `live` tells whether it is the present one. Everything not atomic belongs to `mutex`.
 #pragma once
 
 #include <atomic>
@@ -109,7 +109,7 @@ struct CallSlot {
   InstanceCore* core = nullptr;
   VerbEntry* verb = nullptr;
   Flags f;
-  const char* fault = nullptr;     ///< which makes the end INTERNAL
+  const char* fault = nullptr;      ///< which makes the end INTERNAL
   std::string* reply_to = nullptr;  ///< `reply`, or the buffer of a caller who waits
   std::string reply, request, fail_message, fail_details;
   std::string request_id, job_id, user;

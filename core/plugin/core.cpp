@@ -17,7 +17,8 @@ InstanceCore& InstanceCore::make(std::string name, std::string plugin, const Ins
   unsigned number = ++made;
   if (number > instances_max) {
     --made;
-    throw Error(Code::resource_exhausted, "instances_max: this process has made " + std::to_string(instances_max) + " plugin instances; restart it");
+    throw Error(Code::resource_exhausted,
+                "instances_max: this process has made " + std::to_string(instances_max) + " plugin instances; restart it");
   }
   auto* core = new InstanceCore(number, std::move(name), std::move(plugin), limits, std::move(timers));
   cores[number].store(core, std::memory_order_release);
@@ -28,13 +29,15 @@ InstanceCore* InstanceCore::by_number(unsigned number) noexcept {
   return number <= instances_max ? cores[number].load(std::memory_order_acquire) : nullptr;
 }
 
-InstanceCore::InstanceCore(unsigned n, std::string name_, std::string plugin_, const InstanceLimits& limits_, std::shared_ptr<Timers> timers_)
+InstanceCore::InstanceCore(unsigned n, std::string name_, std::string plugin_, const InstanceLimits& limits_,
+                           std::shared_ptr<Timers> timers_)
     : number(n),
       name(std::move(name_)),
       plugin(std::move(plugin_)),
       limits(limits_),
       timers(std::move(timers_)),
-      executor(std::make_shared<Executor>(limits_.executor_threads_max, limits_.calls_queued_max)) {}
+      executor(std::make_shared<Executor>(limits_.executor_threads_max, limits_.calls_queued_max)),
+      callbacks(std::make_shared<Executor>(callback_threads_max, callbacks_queued_max)) {}
 
 void InstanceCore::close(Closed why) noexcept {
   gate_.fetch_or(why * one_closed, std::memory_order_acq_rel);
@@ -70,7 +73,8 @@ void InstanceCore::late_use(bool answer, std::string_view function) noexcept {
 }
 
 void InstanceCore::became_stuck(int64_t n) noexcept {
-  log::warn("plugin call is stuck: its time is over and the plugin has not ended it", {{"instance", name}, {"plugin", plugin}, {"stuck", std::to_string(n)}});
+  log::warn("plugin call is stuck: its time is over and the plugin has not ended it",
+            {{"instance", name}, {"plugin", plugin}, {"stuck", std::to_string(n)}});
   if (n >= static_cast<int64_t>(limits.stuck_calls_max)) {
     quarantine("stuck_calls_max: " + std::to_string(n) + " calls past their deadline were never ended by the plugin");
   }
@@ -83,7 +87,8 @@ void InstanceCore::quarantine(const std::string& reason) noexcept {
     quarantine_reason_ = reason;
   }
   close(quarantined);
-  log::error("plugin instance quarantined: every call is refused until the host restarts", {{"instance", name}, {"plugin", plugin}, {"reason", reason}});
+  log::error("plugin instance quarantined: every call is refused until the host restarts",
+             {{"instance", name}, {"plugin", plugin}, {"reason", reason}});
   executor->drop_queued();
 }
 

@@ -1,6 +1,7 @@
 /// core/plugin/core.hpp: what the host keeps of an instance for ever: its handle number, counters, gate and limits.
 ///
-/// Never freed, as the plugin's library is never unloaded: a plugin that uses a handle, or the host, after its end must find somebody who answers.
+/// Never freed, as the plugin's library is never unloaded: a plugin that uses a handle, or the host, after its end must find somebody who
+/// answers.
 #pragma once
 
 #include <atomic>
@@ -26,6 +27,7 @@ class InstanceCore {
   /// Why no verb may be entered; several at once are possible.
   enum Closed : uint64_t { not_ready = 1, draining = 2, quarantined = 4, stopping = 8 };
 
+  static constexpr unsigned callback_threads_max = 2, callbacks_queued_max = 65'536;
   static constexpr unsigned instances_max = 4095;  ///< made in the life of one process: twelve bits of a handle
 
   /// Throws Error(resource_exhausted) past `instances_max`.
@@ -37,7 +39,8 @@ class InstanceCore {
   const std::string name, plugin;
   const InstanceLimits limits;
   const std::shared_ptr<Timers> timers;
-  const std::shared_ptr<Executor> executor;
+  const std::shared_ptr<Executor> executor;   ///< verbs
+  const std::shared_ptr<Executor> callbacks;  ///< what deadlines call in the plugin
   std::deque<VerbEntry> verbs;     ///< complete before the gate opens, then constant
   operon_plugin* raw = nullptr;    ///< likewise
   bool serial = false;             ///< likewise

@@ -13,7 +13,8 @@ void ExecutorService::invoke(std::shared_ptr<base::ServiceCall> call) {
   nlohmann::json request = base::parse_json(call->request_json());
   auto ms = request.is_object() ? request.find("ms") : request.end();
   if (ms == request.end() || !ms->is_number_integer() || ms->get<int64_t>() < 0 || ms->get<int64_t>() > sleep_ms_max) {
-    throw Error(Code::invalid_argument, "operon.host.executor/1 sleep: ms is not a number of milliseconds from 0 to " + std::to_string(sleep_ms_max))
+    throw Error(Code::invalid_argument,
+                "operon.host.executor/1 sleep: ms is not a number of milliseconds from 0 to " + std::to_string(sleep_ms_max))
         .with_field("ms");
   }
   auto at = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms->get<int64_t>());

@@ -19,7 +19,9 @@
 namespace operon::plugin {
 namespace {
 
-HostSide& side(operon_host* host) noexcept { return *reinterpret_cast<HostSide*>(host); }
+HostSide& side(operon_host* host) noexcept {
+  return *reinterpret_cast<HostSide*>(host);
+}
 
 int32_t log_enabled_c(operon_host*, int32_t level) noexcept {
   return level >= OPERON_LOG_TRACE && level <= OPERON_LOG_ERROR && operon::log::enabled(static_cast<operon::log::Level>(level)) ? 1 : 0;
@@ -43,8 +45,8 @@ operon_status notify_c(operon_host* host, operon_str kind, operon_str key) noexc
   }
 }
 
-operon_status invoke_c(operon_host* host, operon_call* parent, operon_str service, operon_str verb, operon_str request, const operon_sink* sink,
-                       operon_operation** operation) noexcept {
+operon_status invoke_c(operon_host* host, operon_call* parent, operon_str service, operon_str verb, operon_str request,
+                       const operon_sink* sink, operon_operation** operation) noexcept {
   try {
     return side(host).invoke(parent, service, verb, request, sink, operation);
   } catch (...) {
@@ -52,17 +54,33 @@ operon_status invoke_c(operon_host* host, operon_call* parent, operon_str servic
   }
 }
 
-void resume_c(operon_host* host, operon_operation* operation) noexcept { side(host).resume(operation); }
-void cancel_c(operon_host* host, operon_operation* operation) noexcept { side(host).cancel(operation); }
+void resume_c(operon_host* host, operon_operation* operation) noexcept {
+  side(host).resume(operation);
+}
+void cancel_c(operon_host* host, operon_operation* operation) noexcept {
+  side(host).cancel(operation);
+}
 
-operon_str literal(const char* text) noexcept { return {text, std::strlen(text)}; }
+operon_str literal(const char* text) noexcept {
+  return {text, std::strlen(text)};
+}
 
 }  // namespace
 
 HostSide::HostSide(InstanceCore& c, std::set<std::string, std::less<>> services_declared, std::shared_ptr<const HostMeans> means)
     : core(c),
-      api_{sizeof(operon_host_api), OPERON_ABI_MINOR, reinterpret_cast<operon_host*>(this), &call_api(), literal("operon"), literal(OPERON_VERSION),
-           log_enabled_c, log_c, notify_c, invoke_c, resume_c, cancel_c},
+      api_{sizeof(operon_host_api),
+           OPERON_ABI_MINOR,
+           reinterpret_cast<operon_host*>(this),
+           &call_api(),
+           literal("operon"),
+           literal(OPERON_VERSION),
+           log_enabled_c,
+           log_c,
+           notify_c,
+           invoke_c,
+           resume_c,
+           cancel_c},
       services_declared_(std::move(services_declared)),
       means_(std::move(means)) {}
 
@@ -79,9 +97,13 @@ std::shared_ptr<const HostMeans> HostSide::means() const {
 
 operon_status HostSide::allowed(std::string_view function) noexcept {
   switch (phase_.load(std::memory_order_acquire)) {
-    case Phase::running: return OPERON_OK;
-    case Phase::creating: core.fault(std::string(function) + " inside create()"); return OPERON_FAILED_PRECONDITION;
-    case Phase::quiesced: break;
+    case Phase::running:
+      return OPERON_OK;
+    case Phase::creating:
+      core.fault(std::string(function) + " inside create()");
+      return OPERON_FAILED_PRECONDITION;
+    case Phase::quiesced:
+      break;
   }
   core.late_uses.fetch_add(1, std::memory_order_relaxed);
   core.fault(std::string(function) + " after quiesce() had returned");
@@ -140,7 +162,8 @@ operon_status HostSide::invoke(operon_call* parent, operon_str service, operon_s
   auto found = all->services.find(view(service));
   if (found == all->services.end()) return OPERON_UNIMPLEMENTED;
   if (open_operations().count(core) >= operations_max) return OPERON_RESOURCE_EXHAUSTED;
-  Question question{.core = &core, .verb = std::string(view(verb)), .request = std::string(view(request)), .handle = new_operation_handle()};
+  Question question{
+      .core = &core, .verb = std::string(view(verb)), .request = std::string(view(request)), .handle = new_operation_handle()};
   std::memcpy(&question.sink, sink, std::min<size_t>(sink->struct_size, sizeof(operon_sink)));
   ParentView lent;
   if (parent != nullptr && !adopt_operation(parent, question.handle, lent)) return OPERON_CANCELLED;

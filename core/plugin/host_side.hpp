@@ -26,9 +26,9 @@ struct HostMeans {
 /// As long-lived as its core; deaf after quiesce.
 class HostSide {
  public:
-  static constexpr size_t operations_max = 4096;      ///< alive, per instance
+  static constexpr size_t operations_max = 4096;  ///< alive, per instance
   static constexpr size_t log_message_bytes_max = 16u << 10;
-  static constexpr size_t notify_bytes_max = 1024;    ///< kind and key, each
+  static constexpr size_t notify_bytes_max = 1024;  ///< kind and key, each
 
   enum class Phase { creating, running, quiesced };
 
@@ -44,7 +44,8 @@ class HostSide {
   // What the plugin asks; called by the C functions.
   void log(int32_t level, std::string_view message, std::string_view fields, bool sound);
   operon_status notify(operon_str kind, operon_str key);
-  operon_status invoke(operon_call* parent, operon_str service, operon_str verb, operon_str request, const operon_sink*, operon_operation**);
+  operon_status invoke(operon_call* parent, operon_str service, operon_str verb, operon_str request, const operon_sink*,
+                       operon_operation**);
   void resume(operon_operation*) noexcept;
   void cancel(operon_operation*) noexcept;
 

@@ -29,16 +29,21 @@ class Instance {
   /// Names of all verbs that it offers of the interface, in its own order.
   virtual std::vector<std::string> verbs(std::string_view /*interface_id*/) const { return {}; }
 
-  /// Asks and waits; returns the answer's JSON. Chunks (if any) go to `on_chunk` when given, else are refused. Verbs flagged NO_BLOCK run on this
-  /// thread, others on the instance's executor. Throws Error: the plugin's own, or DEADLINE_EXCEEDED (the waiter leaves, the call is counted as
-  /// stuck until it ends), UNAVAILABLE (quarantined, stopping), RESOURCE_EXHAUSTED (`calls_queued_max`), INTERNAL (nonsense instead of JSON).
+  /// Asks and waits; returns the answer's JSON. Chunks (if any) go to `on_chunk` when given, else are refused. Verbs flagged NO_BLOCK run
+  /// on this thread, others on the instance's executor. Throws Error: the plugin's own, or DEADLINE_EXCEEDED (the waiter leaves, the call
+  /// is counted as stuck until it ends), UNAVAILABLE (quarantined, stopping), RESOURCE_EXHAUSTED (`calls_queued_max`), INTERNAL (nonsense
+  /// instead of JSON).
   virtual std::string call(VerbRef, std::string_view request_json, const CallContext&,
                            const std::function<void(uint32_t stream, std::string_view)>& on_chunk = {}) = 0;
 
-  /// The same for a NO_BLOCK verb without a stream, into a buffer that is kept between calls: no allocation, no exception.
+  /// The same for a NO_BLOCK verb without a stream, into a buffer that is kept between calls: no allocation, no exception. Waits, as `call`
+  /// does, when the verb answers later (OPERON_PENDING), and goes through the queue while the instance is busy (serial) or takes a new
+  /// configuration.
   virtual Code call_no_block(VerbRef, std::string_view request_json, std::string& reply) noexcept = 0;
 
-  /// Asks without waiting. The observer is kept until on_end.
+  /// Asks without waiting and never throws for the call's sake: a refusal, too, is told by on_end. The observer is kept until then, and may
+  /// be called before this returns; hold no lock that it takes. After a cancellation the plugin has `call_timeout_ms` to end the call; then
+  /// on_end says CANCELLED.
   virtual CallHandle start(VerbRef, std::string request_json, const CallContext&, std::shared_ptr<CallObserver>) = 0;
 };
 

@@ -24,7 +24,8 @@ void contained(InstanceCore& core, void (*function)(operon_plugin*), const char*
 /// The observer of a caller who waits: on the emitting thread, into the caller's function.
 class WaitingObserver final : public CallObserver {
  public:
-  WaitingObserver(const std::function<void(uint32_t, std::string_view)>& function, uint64_t& handle) : function_(function), handle_(handle) {}
+  WaitingObserver(const std::function<void(uint32_t, std::string_view)>& function, uint64_t& handle)
+      : function_(function), handle_(handle) {}
   bool on_chunk(uint32_t stream, std::string_view data) noexcept override {
     if (thrown) return true;
     try {
@@ -49,7 +50,8 @@ void run_queued(InstanceCore& core, CallSlot& slot, bool run) noexcept {
     Lock lock(slot.mutex);
     uint64_t closed = core.closed();
     if (!run || slot.f.expired || (closed & (InstanceCore::quarantined | InstanceCore::stopping)) != 0) {
-      std::string why = (closed & InstanceCore::quarantined) != 0 ? "the plugin is quarantined: " + core.quarantine_reason() : "the host is stopping";
+      std::string why =
+          (closed & InstanceCore::quarantined) != 0 ? "the plugin is quarantined: " + core.quarantine_reason() : "the host is stopping";
       refuse_call(slot, lock, OPERON_UNAVAILABLE, ("plugin instance '" + core.name + "': " + why).c_str());
       return unpin(slot, lock);
     }
@@ -143,7 +145,8 @@ void InstanceImpl::launch(CallSlot& slot, std::string_view request) {
     said += why;
   } else {
     status = OPERON_UNAVAILABLE;
-    said += (core_.closed() & InstanceCore::quarantined) != 0 ? "the plugin is quarantined: " + core_.quarantine_reason() : "the host is stopping";
+    said += (core_.closed() & InstanceCore::quarantined) != 0 ? "the plugin is quarantined: " + core_.quarantine_reason()
+                                                              : "the host is stopping";
   }
   Lock lock(slot.mutex);
   refuse_call(slot, lock, status, said.c_str());
@@ -242,7 +245,8 @@ CallHandle InstanceImpl::start(VerbRef ref, std::string request, const CallConte
     slot->observer = observer.get();
     slot->observer_kept = std::move(observer);
     if (slot->timeout.count() > 0) {
-      slot->timer = core_.timers->add(std::chrono::steady_clock::now() + slot->timeout, [handle] { expire_call(handle, OPERON_DEADLINE_EXCEEDED); });
+      slot->timer =
+          core_.timers->add(std::chrono::steady_clock::now() + slot->timeout, [handle] { expire_call(handle, OPERON_DEADLINE_EXCEEDED); });
     }
   }
   launch(*slot, request);
@@ -309,8 +313,10 @@ void InstanceImpl::shut_down(std::chrono::steady_clock::time_point deadline) {
   core_.host->phase(HostSide::Phase::quiesced);
   size_t left = end_calls(core_, true) + abandon_operations(core_);
   if (left > 0) core_.fault("quiesce() returned with " + std::to_string(left) + " calls or operations unfinished");
+  if (!core_.wait_empty(deadline)) throw Error(Code::deadline_exceeded, "a callback has not returned");
   contained(core_, api_->destroy, "destroy()");
   core_.host->detach();
+  core_.callbacks->stop();
 }
 
 }  // namespace operon::plugin

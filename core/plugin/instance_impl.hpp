@@ -23,7 +23,8 @@ class InstanceImpl final : public Instance {
   bool offers(std::string_view interface_id) const noexcept override;
   VerbRef find(std::string_view interface_id, std::string_view verb) const noexcept override;
   std::vector<std::string> verbs(std::string_view interface_id) const override;
-  std::string call(VerbRef, std::string_view request_json, const CallContext&, const std::function<void(uint32_t, std::string_view)>&) override;
+  std::string call(VerbRef, std::string_view request_json, const CallContext&,
+                   const std::function<void(uint32_t, std::string_view)>&) override;
   Code call_no_block(VerbRef, std::string_view request_json, std::string& reply) noexcept override;
   CallHandle start(VerbRef, std::string request_json, const CallContext&, std::shared_ptr<CallObserver>) override;
 
@@ -41,7 +42,8 @@ class InstanceImpl final : public Instance {
  private:
   /// Null when the reference is not one of this instance.
   VerbEntry* entry(VerbRef) const noexcept;
-  /// Enters on this thread when the verb, the gate and a serial instance allow; else the request goes to the executor. False: it was refused.
+  /// Enters on this thread when the verb, the gate and a serial instance allow; else the request goes to the executor. False: it was
+  /// refused.
   void launch(CallSlot&, std::string_view request);
   bool run_here(CallSlot&, std::string_view request) noexcept;
   /// True: the plugin's side is over. False: time is up.

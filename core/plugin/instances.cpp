@@ -33,7 +33,8 @@ struct Stopping {
   std::set<std::string> stuck;
 };
 
-operon_status create_contained(const operon_entry* entry, InstanceCore& core, operon_plugin** raw, const operon_plugin_api** api, std::string& thrown) {
+operon_status create_contained(const operon_entry* entry, InstanceCore& core, operon_plugin** raw, const operon_plugin_api** api,
+                               std::string& thrown) {
   using Create = operon_status (*)(const operon_host_api*, operon_str, operon_plugin**, const operon_plugin_api**);
   Create create = entry->create;
   try {
@@ -77,7 +78,9 @@ struct Instances::Impl {
 
 namespace {
 
-std::string where_of(const InstanceSpec& spec) { return spec.where.empty() ? "plugins." + spec.name : spec.where; }
+std::string where_of(const InstanceSpec& spec) {
+  return spec.where.empty() ? "plugins." + spec.name : spec.where;
+}
 
 void check_spec(const InstanceSpec& spec) {
   if (spec.name.empty()) throw Error(Code::invalid_argument, where_of(spec) + ": a plugin instance needs a name");
@@ -89,22 +92,25 @@ void check_spec(const InstanceSpec& spec) {
 
 }  // namespace
 
-std::shared_ptr<InstanceImpl> Instances::Impl::make(const InstanceSpec& spec, Manifest& manifest, std::vector<std::filesystem::path>& also) {
+std::shared_ptr<InstanceImpl> Instances::Impl::make(const InstanceSpec& spec, Manifest& manifest,
+                                                    std::vector<std::filesystem::path>& also) {
   check_spec(spec);
   Found found = find_plugin(folders, spec.plugin);
   manifest = found.manifest;
   also = std::move(found.also);
   // Everything that can be known without the plugin's code comes before it.
-  check_library(manifest);
   check_configuration(manifest, spec.config_json, where_of(spec));
   const operon_entry* entry = load_library(manifest);
   InstanceCore& core = InstanceCore::make(spec.name, manifest.id, limits, timers);
-  core.host = std::make_unique<HostSide>(core, std::set<std::string, std::less<>>(manifest.services.begin(), manifest.services.end()), means);
+  core.host =
+      std::make_unique<HostSide>(core, std::set<std::string, std::less<>>(manifest.services.begin(), manifest.services.end()), means);
   const operon_plugin_api* api = nullptr;
   std::string thrown;
   operon_status created = create_contained(entry, core, &core.raw, &api, thrown);
   if (created != OPERON_OK || core.raw == nullptr || api == nullptr) {
-    std::string why = !thrown.empty() ? thrown : created == OPERON_OK ? "create() gave no instance" : std::string("create() ended with ") + code_name(created);
+    std::string why = !thrown.empty()        ? thrown
+                      : created == OPERON_OK ? "create() gave no instance"
+                                             : std::string("create() ended with ") + code_name(created);
     throw Error(Code::failed_precondition, manifest.library.string() + ": instance '" + spec.name + "': " + why);
   }
   check_plugin_api(api, manifest);
@@ -118,7 +124,8 @@ std::shared_ptr<InstanceImpl> Instances::Impl::make(const InstanceSpec& spec, Ma
     instance->configure(spec.config_json);
   } catch (const Error& e) {
     std::string why = e.what();
-    if (!why.starts_with(manifest.library.string())) why = manifest.library.string() + ": instance '" + spec.name + "' refused its configuration (" + where_of(spec) + "): " + why;
+    if (!why.starts_with(manifest.library.string()))
+      why = manifest.library.string() + ": instance '" + spec.name + "' refused its configuration (" + where_of(spec) + "): " + why;
     instance->begin_stop();
     bool stuck = (core.closed() & InstanceCore::quarantined) != 0;
     if (!stuck) instance->shut_down(std::chrono::steady_clock::now() + limits.call_timeout_ms);
@@ -145,7 +152,10 @@ void Instances::Impl::load_one(const InstanceSpec& spec) {
     std::lock_guard lock(mutex);
     bool taken = std::any_of(entries.begin(), entries.end(), [&](const Entry& e) { return e.spec.name == spec.name; });
     if (taken) {
-      Entry refused{.spec = spec, .instance = {}, .manifest = {}, .reason = where_of(spec) + ": there is already a plugin instance named '" + spec.name + "'"};
+      Entry refused{.spec = spec,
+                    .instance = {},
+                    .manifest = {},
+                    .reason = where_of(spec) + ": there is already a plugin instance named '" + spec.name + "'"};
       log::error("plugin refused", {{"instance", spec.name}, {"plugin", spec.plugin}, {"reason", refused.reason}});
       entries.push_back(std::move(refused));
       return;
@@ -161,10 +171,16 @@ void Instances::Impl::load_one(const InstanceSpec& spec) {
   Manifest first = entry.manifest;
   add(std::move(entry));
   for (const std::filesystem::path& other : also) {
-    Entry second{.spec = {.name = other.filename().string(), .plugin = first.id, .isolation = "inprocess", .required = false, .config_json = "{}", .where = {}},
-                 .instance = {},
-                 .manifest = {},
-                 .reason = other.string() + ": plugin '" + first.id + "' is already provided by " + first.library.string() + "; remove one of them"};
+    Entry second{
+        .spec = {.name = other.filename().string(),
+                 .plugin = first.id,
+                 .isolation = "inprocess",
+                 .required = false,
+                 .config_json = "{}",
+                 .where = {}},
+        .instance = {},
+        .manifest = {},
+        .reason = other.string() + ": plugin '" + first.id + "' is already provided by " + first.library.string() + "; remove one of them"};
     second.manifest.library = other;
     bool told = false;
     {
@@ -260,7 +276,8 @@ void Instances::stop(std::chrono::milliseconds grace) {
   {
     std::unique_lock lock(stopping->mutex);
     stopping->changed.wait_until(lock, deadline, [&] { return stopping->left == 0; });
-    for (const std::string& name : stopping->stuck) log::error("plugin did not stop within the grace time and is left behind", {{"instance", name}});
+    for (const std::string& name : stopping->stuck)
+      log::error("plugin did not stop within the grace time and is left behind", {{"instance", name}});
   }
   for (const auto& instance : all) end_calls(instance->core(), false);
   impl_->timers->stop();
@@ -278,7 +295,8 @@ std::vector<std::shared_ptr<Instance>> Instances::offering(std::string_view inte
   std::lock_guard lock(impl_->mutex);
   std::vector<std::shared_ptr<Instance>> ready;
   for (const Entry& entry : impl_->entries) {
-    if (entry.instance && entry.instance->state() == InstanceState::ready && entry.instance->offers(interface_id)) ready.push_back(entry.instance);
+    if (entry.instance && entry.instance->state() == InstanceState::ready && entry.instance->offers(interface_id))
+      ready.push_back(entry.instance);
   }
   return ready;
 }
@@ -287,8 +305,14 @@ std::vector<InstanceInfo> Instances::info() const {
   std::lock_guard lock(impl_->mutex);
   std::vector<InstanceInfo> all;
   for (const Entry& entry : impl_->entries) {
-    InstanceInfo info{.name = entry.spec.name, .plugin = entry.spec.plugin, .version = entry.manifest.version, .library = entry.manifest.library.string(),
-                      .isolation = entry.spec.isolation, .state = InstanceState::refused, .reason = entry.reason, .required = entry.spec.required,
+    InstanceInfo info{.name = entry.spec.name,
+                      .plugin = entry.spec.plugin,
+                      .version = entry.manifest.version,
+                      .library = entry.manifest.library.string(),
+                      .isolation = entry.spec.isolation,
+                      .state = InstanceState::refused,
+                      .reason = entry.reason,
+                      .required = entry.spec.required,
                       .interfaces = entry.manifest.interfaces};
     if (entry.instance) {
       InstanceCore& core = entry.instance->core();
@@ -311,10 +335,14 @@ std::vector<InstanceInfo> Instances::info() const {
 
 const char* to_string(InstanceState state) {
   switch (state) {
-    case InstanceState::ready: return "ready";
-    case InstanceState::refused: return "refused";
-    case InstanceState::quarantined: return "quarantined";
-    case InstanceState::stopped: return "stopped";
+    case InstanceState::ready:
+      return "ready";
+    case InstanceState::refused:
+      return "refused";
+    case InstanceState::quarantined:
+      return "quarantined";
+    case InstanceState::stopped:
+      return "stopped";
   }
   return "unknown";
 }

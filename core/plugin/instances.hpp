@@ -10,15 +10,15 @@
 #include <string_view>
 #include <vector>
 
-#include "core/plugin/instance.hpp"
 #include "core/base/service.hpp"
+#include "core/plugin/instance.hpp"
 
 namespace operon::plugin {
 
 /// One entry of the configuration's `plugins:` map.
 struct InstanceSpec {
-  std::string name;      ///< instance name
-  std::string plugin;    ///< plugin id; a library of that id is looked up in the plugin folders
+  std::string name;    ///< instance name
+  std::string plugin;  ///< plugin id; a library of that id is looked up in the plugin folders
   std::string isolation = "inprocess";
   bool required = false;
   std::string config_json = "{}";
@@ -26,10 +26,10 @@ struct InstanceSpec {
 };
 
 struct InstanceLimits {
-  unsigned executor_threads_max = 4;   ///< per instance
-  unsigned calls_queued_max = 256;     ///< waiting for a thread, per instance
-  unsigned stuck_calls_max = 4;        ///< calls past their deadline that never ended: quarantine
-  unsigned faults_max = 20;            ///< exceptions, nonsense, double or late answers: quarantine
+  unsigned executor_threads_max = 4;  ///< per instance
+  unsigned calls_queued_max = 256;    ///< waiting for a thread, per instance
+  unsigned stuck_calls_max = 4;       ///< calls past their deadline that never ended: quarantine
+  unsigned faults_max = 20;           ///< exceptions, nonsense, double or late answers: quarantine
   std::chrono::milliseconds call_timeout_ms{30000};
   size_t payload_bytes_max = 4u << 20;  ///< request, reply, item
   size_t stream_buffer_bytes_max = 256u << 10;
@@ -56,7 +56,8 @@ class Instances {
   /// What a plugin's notify(kind, key) leads to: called on the plugin's thread, must not block. Before load.
   void on_notify(std::function<void(const std::string& instance, std::string_view kind, std::string_view key)>);
 
-  /// Loads and configures; an entry that fails is listed as refused, with its reason, and never stops the others. Never throws for a plugin's sake.
+  /// Loads and configures; an entry that fails is listed as refused, with its reason, and never stops the others. Never throws for a
+  /// plugin's sake.
   void load(const std::vector<InstanceSpec>&);
   /// New configuration for one instance (drained first). Throws Error; the old one stays in force then.
   void reconfigure(const std::string& name, const std::string& config_json);

@@ -30,7 +30,9 @@ constexpr uint32_t verb_size_min = offsetof(operon_verb, reserved) + sizeof(uint
   throw Error(Code::failed_precondition, manifest.library.string() + ": " + reason);
 }
 
-std::string text(operon_str s) { return broken(s) ? "a null pointer" : "'" + base::printable(view(s), 64) + "'"; }
+std::string text(operon_str s) {
+  return broken(s) ? "a null pointer" : "'" + base::printable(view(s), 64) + "'";
+}
 
 }  // namespace
 
@@ -45,15 +47,16 @@ void check_entry(const operon_entry* entry, const Manifest& manifest) {
   if (entry == nullptr) refuse(manifest, std::string(OPERON_ENTRY_SYMBOL) + "() returned NULL");
   if (entry->magic != OPERON_ABI_MAGIC) refuse(manifest, "its entry has the wrong magic number; it is no operon plugin");
   if (entry->abi_major != OPERON_ABI_MAJOR) {
-    refuse(manifest, "it was built for ABI major " + std::to_string(entry->abi_major) + ", this host has " + std::to_string(OPERON_ABI_MAJOR) +
-                         "; rebuild it against this host's headers");
+    refuse(manifest, "it was built for ABI major " + std::to_string(entry->abi_major) + ", this host has " +
+                         std::to_string(OPERON_ABI_MAJOR) + "; rebuild it against this host's headers");
   }
   if (entry->abi_min_minor > OPERON_ABI_MINOR) {
     refuse(manifest, "it needs ABI " + std::to_string(OPERON_ABI_MAJOR) + "." + std::to_string(entry->abi_min_minor) + ", this host has " +
                          std::to_string(OPERON_ABI_MAJOR) + "." + std::to_string(OPERON_ABI_MINOR) + "; update the host");
   }
   if (!OPERON_HAS(entry, operon_entry, create)) refuse(manifest, "its entry has no create()");
-  if (broken(entry->id) || view(entry->id) != manifest.id) refuse(manifest, "its entry says it is " + text(entry->id) + ", its manifest says '" + manifest.id + "'");
+  if (broken(entry->id) || view(entry->id) != manifest.id)
+    refuse(manifest, "its entry says it is " + text(entry->id) + ", its manifest says '" + manifest.id + "'");
   if (broken(entry->version) || view(entry->version) != manifest.version) {
     refuse(manifest, "its entry says version " + text(entry->version) + ", its manifest says '" + manifest.version + "'");
   }
@@ -67,24 +70,28 @@ void check_plugin_api(const operon_plugin_api* api, const Manifest& manifest) {
   need(OPERON_HAS(api, operon_plugin_api, get_interface), "get_interface");
   need(OPERON_HAS(api, operon_plugin_api, quiesce), "quiesce");
   need(OPERON_HAS(api, operon_plugin_api, destroy), "destroy");
-  if (api->concurrency > OPERON_SERIAL) refuse(manifest, "create() gave an instance of unknown concurrency " + std::to_string(api->concurrency));
+  if (api->concurrency > OPERON_SERIAL)
+    refuse(manifest, "create() gave an instance of unknown concurrency " + std::to_string(api->concurrency));
 }
 
 std::vector<operon_verb> read_interface(const operon_interface* table, std::string_view id, const Manifest& manifest) {
   std::string name = "interface '" + std::string(id) + "'";
   if (table == nullptr) refuse(manifest, "its manifest lists " + name + ", the library does not offer it");
   if (table->struct_size < offsetof(operon_interface, reserved)) refuse(manifest, name + " has a table that is too short");
-  if (table->verb_size < verb_size_min) refuse(manifest, name + " has verbs of " + std::to_string(table->verb_size) + " bytes; the least is " + std::to_string(verb_size_min));
+  if (table->verb_size < verb_size_min)
+    refuse(manifest, name + " has verbs of " + std::to_string(table->verb_size) + " bytes; the least is " + std::to_string(verb_size_min));
   if (broken(table->id) || view(table->id) != id) refuse(manifest, name + " calls itself " + text(table->id));
   if (table->verbs == nullptr || table->verb_count == 0) refuse(manifest, name + " has no verbs");
-  if (table->verb_count > verbs_max) refuse(manifest, name + " has " + std::to_string(table->verb_count) + " verbs; the most is " + std::to_string(verbs_max));
+  if (table->verb_count > verbs_max)
+    refuse(manifest, name + " has " + std::to_string(table->verb_count) + " verbs; the most is " + std::to_string(verbs_max));
   std::vector<operon_verb> verbs(table->verb_count);
   std::set<std::string_view> names;
   for (uint32_t i = 0; i < table->verb_count; ++i) {
     // The plugin's stride, not ours: its verbs may be longer.
     std::memcpy(&verbs[i], reinterpret_cast<const char*>(table->verbs) + size_t{i} * table->verb_size, sizeof(operon_verb));
     const operon_verb& verb = verbs[i];
-    if (broken(verb.name) || verb.name.len == 0 || verb.name.len > verb_name_bytes_max) refuse(manifest, name + ": verb " + std::to_string(i) + " has no name");
+    if (broken(verb.name) || verb.name.len == 0 || verb.name.len > verb_name_bytes_max)
+      refuse(manifest, name + ": verb " + std::to_string(i) + " has no name");
     if (verb.fn == nullptr) refuse(manifest, name + ": verb " + text(verb.name) + " has no function");
     if (!names.insert(view(verb.name)).second) refuse(manifest, name + " has two verbs named " + text(verb.name));
   }

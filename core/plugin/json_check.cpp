@@ -10,9 +10,15 @@ namespace {
 constexpr uint64_t ones = 0x0101010101010101u;
 constexpr uint64_t tops = 0x8080808080808080u;
 
-bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-bool is_hex(char c) noexcept { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_space(char c) noexcept {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+bool is_hex(char c) noexcept {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 /// One walk over the text; every function moves `at_` past what it names, or says false.
 class Walk {
@@ -57,13 +63,20 @@ class Walk {
   bool value() noexcept {
     if (at_ == end_) return false;
     switch (*at_) {
-      case '"': return ++at_, string();
-      case '{': return open(true);
-      case '[': return open(false);
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case '"':
+        return ++at_, string();
+      case '{':
+        return open(true);
+      case '[':
+        return open(false);
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
 

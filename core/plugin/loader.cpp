@@ -18,7 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse(const fs::path& file, const std::string& why) { throw Error(Code::failed_precondition, file.string() + ": " + why); }
+[[noreturn]] void refuse(const fs::path& file, const std::string& why) {
+  throw Error(Code::failed_precondition, file.string() + ": " + why);
+}
 
 std::string read_all(const base::Fd& fd, const fs::path& file, size_t bytes_max) {
   struct stat s {};
@@ -45,8 +47,8 @@ fs::path resolved(const fs::path& file) {
   return folder / full.filename();
 }
 
-/// A library in this process, for ever. The descriptor stays open: its number is part of the name under which the dynamic linker knows the library,
-/// and must never come to mean another file.
+/// A library in this process, for ever. The descriptor stays open: its number is part of the name under which the dynamic linker knows the
+/// library, and must never come to mean another file.
 struct Loaded {
   std::unique_ptr<boost::dll::shared_library> library;
   base::Fd fd;
@@ -66,7 +68,8 @@ LoadedLibraries& loaded_libraries() {
 
 /// What the dynamic linker says, with the file's own name.
 std::string linker_text(std::string text, const std::string& alias, const fs::path& file) {
-  for (size_t at = text.find(alias); at != std::string::npos; at = text.find(alias, at)) text.replace(at, alias.size(), file.filename().string());
+  for (size_t at = text.find(alias); at != std::string::npos; at = text.find(alias, at))
+    text.replace(at, alias.size(), file.filename().string());
   return base::printable(text, 500);
 }
 
@@ -74,14 +77,16 @@ const operon_entry* open_library(const Manifest& m, base::Fd& fd, Loaded& into) 
   std::string alias = "/proc/self/fd/" + std::to_string(fd.get());
   try {
     // The very bytes that were hashed: the name in the folder may mean another file by now.
-    into.library = std::make_unique<boost::dll::shared_library>(boost::dll::fs::path(alias), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    into.library = std::make_unique<boost::dll::shared_library>(boost::dll::fs::path(alias),
+                                                                boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   } catch (const std::exception& e) {
     refuse(m.library, "cannot be loaded: " + linker_text(e.what(), alias, m.library));
   }
   // From here on it is loaded for ever, also when it is refused.
   into.fd = std::move(fd);
   into.sha256 = m.library_sha256;
-  if (!into.library->has(OPERON_ENTRY_SYMBOL)) refuse(m.library, "does not export " + std::string(OPERON_ENTRY_SYMBOL) + "; it is no operon plugin of this major version");
+  if (!into.library->has(OPERON_ENTRY_SYMBOL))
+    refuse(m.library, "does not export " + std::string(OPERON_ENTRY_SYMBOL) + "; it is no operon plugin of this major version");
   auto entry = reinterpret_cast<operon_entry_fn>(&into.library->get<const operon_entry*()>(OPERON_ENTRY_SYMBOL));
   try {
     into.entry = entry();
@@ -127,7 +132,8 @@ Found find_plugin(const std::vector<fs::path>& folders, std::string_view plugin_
     }
   }
   if (!found.manifest.id.empty()) return found;
-  std::string why = "plugin '" + base::printable(plugin_id, 64) + "': no library of that id in " + (searched.empty() ? "any plugin folder (none is configured)" : searched);
+  std::string why = "plugin '" + base::printable(plugin_id, 64) + "': no library of that id in " +
+                    (searched.empty() ? "any plugin folder (none is configured)" : searched);
   for (const std::string& other : found.unreadable) why += "; " + other;
   throw Error(Code::not_found, why);
 }
@@ -137,20 +143,21 @@ base::Fd check_library(const Manifest& m) {
   base::Fd fd = open_trusted(file);
   std::string actual = base::sha256_hex(read_all(fd, file, library_bytes_max));
   if (actual != m.library_sha256) {
-    throw Error(Code::data_loss, file.string() + ": its sha256 is " + actual.substr(0, 12) + "..., its manifest says " + m.library_sha256.substr(0, 12) +
-                                     "...; the file was changed after it was built, install it again");
+    throw Error(Code::data_loss, file.string() + ": its sha256 is " + actual.substr(0, 12) + "..., its manifest says " +
+                                     m.library_sha256.substr(0, 12) + "...; the file was changed after it was built, install it again");
   }
   return fd;
 }
 
 const operon_entry* load_library(const Manifest& m) {
   if (m.abi_major != OPERON_ABI_MAJOR) {
-    refuse(m.library, "its manifest asks for ABI major " + std::to_string(m.abi_major) + ", this host has " + std::to_string(OPERON_ABI_MAJOR) +
-                          "; rebuild it against this host's headers");
+    refuse(m.library, "its manifest asks for ABI major " + std::to_string(m.abi_major) + ", this host has " +
+                          std::to_string(OPERON_ABI_MAJOR) + "; rebuild it against this host's headers");
   }
   if (m.abi_min_minor > OPERON_ABI_MINOR) {
-    refuse(m.library, "its manifest asks for ABI " + std::to_string(m.abi_major) + "." + std::to_string(m.abi_min_minor) + ", this host has " +
-                          std::to_string(OPERON_ABI_MAJOR) + "." + std::to_string(OPERON_ABI_MINOR) + "; update the host");
+    refuse(m.library, "its manifest asks for ABI " + std::to_string(m.abi_major) + "." + std::to_string(m.abi_min_minor) +
+                          ", this host has " + std::to_string(OPERON_ABI_MAJOR) + "." + std::to_string(OPERON_ABI_MINOR) +
+                          "; update the host");
   }
   check_schema(m);
   base::Fd fd = check_library(m);

@@ -1,6 +1,8 @@
-/// core/plugin/loader.hpp: from a plugin id to a library that may be called, checked at every step. Also what `operonctl plugin validate` checks with.
+/// core/plugin/loader.hpp: from a plugin id to a library that may be called, checked at every step. Also what `operonctl plugin validate`
+/// checks with.
 ///
-/// Everything here throws Error whose text is one line that names the file and the reason. No code of the plugin runs before `load_library`.
+/// Everything here throws Error whose text is one line that names the file and the reason. No code of the plugin runs before
+/// `load_library`.
 #pragma once
 
 #include <filesystem>
@@ -23,14 +25,15 @@ constexpr size_t library_bytes_max = 1u << 30;
 /// any folder above replaceable by others (world-writable without the sticky bit). Opened without following a link at the last step.
 base::Fd open_trusted(const std::filesystem::path& absolute);
 
-/// The manifest beside a library, or a manifest file itself; permissions checked, parsed, `library` filled in. Relative paths are made absolute.
+/// The manifest beside a library, or a manifest file itself; permissions checked, parsed, `library` filled in. Relative paths are made
+/// absolute.
 Manifest read_manifest(const std::filesystem::path& library_or_manifest);
 
 /// What a folder search for one plugin id found.
 struct Found {
   Manifest manifest;
-  std::vector<std::filesystem::path> also;       ///< further libraries that claim the same id; not used
-  std::vector<std::string> unreadable;           ///< manifests that could not be read, each with its reason
+  std::vector<std::filesystem::path> also;  ///< further libraries that claim the same id; not used
+  std::vector<std::string> unreadable;      ///< manifests that could not be read, each with its reason
 };
 /// The first folder that has it wins. Throws not_found, with whatever was unreadable, when none does.
 Found find_plugin(const std::vector<std::filesystem::path>& folders, std::string_view plugin_id);

@@ -9,16 +9,16 @@
 namespace operon::plugin {
 
 struct Manifest {
-  std::string id;           ///< "registry-dir"; also the name of its library, libregistry-dir.so... see `library`
-  std::string version;      ///< semantic
+  std::string id;       ///< "registry-dir"; also the name of its library, libregistry-dir.so... see `library`
+  std::string version;  ///< semantic
   std::string title, description, license;
-  std::vector<std::string> interfaces;   ///< "operon.scenario-registry/1" ...
-  std::vector<std::string> services;     ///< host services it may ask: "operon.host.kv/1" ...
-  std::string configuration_schema;      ///< JSON Schema (draft-07), text
-  std::string attributes;                ///< JSON object, text: {"adhoc": true}, {"accepts": ["dir"]} ...
-  std::string library_sha256;            ///< lower-case hex
+  std::vector<std::string> interfaces;  ///< "operon.scenario-registry/1" ...
+  std::vector<std::string> services;    ///< host services it may ask: "operon.host.kv/1" ...
+  std::string configuration_schema;     ///< JSON Schema (draft-07), text
+  std::string attributes;               ///< JSON object, text: {"adhoc": true}, {"accepts": ["dir"]} ...
+  std::string library_sha256;           ///< lower-case hex
   unsigned abi_major = 1, abi_min_minor = 0;
-  std::filesystem::path library;         ///< absolute path of the library it stands beside
+  std::filesystem::path library;  ///< absolute path of the library it stands beside
 };
 
 /// Reads and checks one manifest's text. Throws Error(invalid_argument) naming member and file.

@@ -21,7 +21,9 @@ std::string details_of(const Error& error) {
   return details.empty() ? std::string() : details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-operon_str str(std::string_view text) noexcept { return text.empty() ? operon_str{nullptr, 0} : operon_str{text.data(), text.size()}; }
+operon_str str(std::string_view text) noexcept {
+  return text.empty() ? operon_str{nullptr, 0} : operon_str{text.data(), text.size()};
+}
 
 /// How the question ends; kept while the sink is busy with a chunk.
 struct End {
@@ -81,7 +83,8 @@ class Operation final : public base::ServiceCall, public OpenOperation {
       if (status == OPERON_OK) return wake_after_busy(lock), true;
       if (status != OPERON_RESOURCE_EXHAUSTED) {
         lock.unlock();
-        if (status != OPERON_CANCELLED) q_.core->fault("the sink's chunk() returned a status that is none of OK, RESOURCE_EXHAUSTED, CANCELLED");
+        if (status != OPERON_CANCELLED)
+          q_.core->fault("the sink's chunk() returned a status that is none of OK, RESOURCE_EXHAUSTED, CANCELLED");
         cancel();
         return true;
       }

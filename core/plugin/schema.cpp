@@ -1,7 +1,7 @@
 /// An instance's configuration against its plugin's JSON Schema, before any of the plugin's code runs.
 ///
-/// The validator matches `pattern` with std::regex, which overflows the stack on long text. So patterns never reach it: each is matched here
-/// by RE2 against every string of the document, and stands in the schema as the list of those that match.
+/// The validator matches `pattern` with std::regex, which overflows the stack on long text. So patterns never reach it: each is matched
+/// here by RE2 against every string of the document, and stands in the schema as the list of those that match.
 #define VALIJSON_USE_EXCEPTIONS 1
 #include <re2/re2.h>
 
@@ -54,7 +54,8 @@ class Rewriter {
 
   void schema(json& s) const {
     if (!s.is_object()) return;
-    if (s.contains("patternProperties")) throw Error(Code::invalid_argument, "patternProperties is not supported; use additionalProperties and propertyNames");
+    if (s.contains("patternProperties"))
+      throw Error(Code::invalid_argument, "patternProperties is not supported; use additionalProperties and propertyNames");
     for (const char* map : {"properties", "definitions", "dependencies"}) {
       if (s.contains(map) && s[map].is_object()) {
         for (json& member : s[map]) schema(member);
@@ -94,7 +95,8 @@ void check_patterns(const json& schema, const json& value, const std::string& pa
   if (value.is_string() && schema.contains("pattern") && schema["pattern"].is_string()) {
     std::string pattern = schema["pattern"].get<std::string>();
     if (!RE2::PartialMatch(value.get<std::string>(), *compile(pattern))) {
-      throw Error(Code::invalid_argument, (path.empty() ? "the value" : path) + ": does not match the pattern " + base::printable(pattern)).with_field(path);
+      throw Error(Code::invalid_argument, (path.empty() ? "the value" : path) + ": does not match the pattern " + base::printable(pattern))
+          .with_field(path);
     }
   }
   if (value.is_object() && schema.contains("properties") && schema["properties"].is_object()) {
@@ -156,7 +158,8 @@ void check_schema(const Manifest& manifest) {
     valijson::Schema built;
     build(schema, built);
   } catch (const Error& e) {
-    throw Error(Code::invalid_argument, manifest.library.string() + manifest_suffix + ": configurationSchema is no usable JSON Schema: " + e.what());
+    throw Error(Code::invalid_argument,
+                manifest.library.string() + manifest_suffix + ": configurationSchema is no usable JSON Schema: " + e.what());
   }
 }
 
@@ -167,7 +170,8 @@ void check_configuration(const Manifest& manifest, std::string_view config_json,
     validate(base::parse_json(manifest.configuration_schema), document);
   } catch (const Error& e) {
     std::string field = e.field();
-    throw Error(Code::invalid_argument, std::string(where) + ": configuration of plugin '" + manifest.id + "': " + e.what()).with_field(field);
+    throw Error(Code::invalid_argument, std::string(where) + ": configuration of plugin '" + manifest.id + "': " + e.what())
+        .with_field(field);
   }
 }
 

@@ -15,7 +15,9 @@ namespace {
   throw Error(Code::permission_denied, file.string() + ": " + why);
 }
 
-bool ours(const struct stat& s) { return s.st_uid == 0 || s.st_uid == ::geteuid(); }
+bool ours(const struct stat& s) {
+  return s.st_uid == 0 || s.st_uid == ::geteuid();
+}
 
 /// The folder that holds the file, strictly; those above it, as far as they let others replace it.
 void check_folders(const std::filesystem::path& file) {
@@ -23,9 +25,12 @@ void check_folders(const std::filesystem::path& file) {
   struct stat s {};
   for (bool nearest = true;; nearest = false) {
     if (::stat(folder.c_str(), &s) != 0) refuse(file, "folder " + folder.string() + ": " + std::strerror(errno));
-    if (nearest && !ours(s)) refuse(file, "folder " + folder.string() + " belongs to user " + std::to_string(s.st_uid) + "; it must belong to root or to this user");
+    if (nearest && !ours(s))
+      refuse(file,
+             "folder " + folder.string() + " belongs to user " + std::to_string(s.st_uid) + "; it must belong to root or to this user");
     bool others_write = (s.st_mode & S_IWOTH) != 0;
-    if (others_write && (nearest || (s.st_mode & S_ISVTX) == 0)) refuse(file, "folder " + folder.string() + " is world-writable; chmod o-w it");
+    if (others_write && (nearest || (s.st_mode & S_ISVTX) == 0))
+      refuse(file, "folder " + folder.string() + " is world-writable; chmod o-w it");
     if (folder == folder.parent_path()) return;
     folder = folder.parent_path();
   }

@@ -26,8 +26,12 @@ void* operator new(size_t n) {
   if (void* p = std::malloc(n)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, size_t) noexcept {
+  std::free(p);
+}
 
 namespace {
 
@@ -119,12 +123,14 @@ int main(int argc, char** argv) {
   });
   double allocated = static_cast<double>(allocations - before) / (double{rounds} * calls);
   double p50 = 0;
-  Numbers switched = measure_each(20'000, [&] { instance->call(slow, request, {}); }, p50);
+  Numbers switched = measure_each(
+      20'000, [&] { instance->call(slow, request, {}); }, p50);
   std::printf("plugin call, %zu bytes\n", request.size());
   print("virtual call with the same copy", base, "ns", 1);
   print("no-block verb (call_no_block)", ours, "ns", 1);
   print("other verb (call: a thread switch and back)", switched, "us", 1000);
-  std::printf("no-block on top of a virtual call: %.1f ns (goal: under 100); allocations per call: %.4f (goal: 0)\n", ours.median - base.median, allocated);
+  std::printf("no-block on top of a virtual call: %.1f ns (goal: under 100); allocations per call: %.4f (goal: 0)\n",
+              ours.median - base.median, allocated);
   std::printf("other verbs, p50: %.1f us (goal: under 15)\n", p50 / 1000);
   instances.stop(std::chrono::seconds(5));
   return ours.median - base.median < 100 && allocated < 0.001 && p50 < 15'000 ? 0 : 1;

@@ -1,5 +1,5 @@
-/* The plugin `misbehaving`: each verb of test.misbehaving/1 breaks the contract in one way, or keeps a difficult part of it. Written against the
- * bare C headers. Compile definitions make the variants that are refused when they are loaded:
+/* The plugin `misbehaving`: each verb of test.misbehaving/1 breaks the contract in one way, or keeps a difficult part of it. Written
+ * against the bare C headers. Compile definitions make the variants that are refused when they are loaded:
  *
  *   BAD_MAGIC, BAD_MAJOR, BAD_MINOR, BAD_ID, BAD_VERSION, NULL_ENTRY, NO_CREATE    the entry
  *   CREATE_FAILS, CREATE_NOTHING, CREATE_ASKS                                      create()
@@ -41,18 +41,18 @@
 #endif
 
 struct operon_plugin {
-  const operon_host_api *host;
+  const operon_host_api* host;
   pthread_mutex_t mutex;
   pthread_cond_t changed;
-  int released;              /* what `block` waits for */
-  int inside, most_inside;   /* verbs at the same time */
-  operon_call *kept;         /* a handle kept past its end, or pending */
-  unsigned left;             /* chunks that `stream_async` still has to send */
+  int released;            /* what `block` waits for */
+  int inside, most_inside; /* verbs at the same time */
+  operon_call* kept;       /* a handle kept past its end, or pending */
+  unsigned left;           /* chunks that `stream_async` still has to send */
   pthread_t thread;
   int thread_used;
 };
 
-static operon_str text(const char *s) {
+static operon_str text(const char* s) {
   operon_str out = {s, strlen(s)};
   return out;
 }
@@ -62,16 +62,16 @@ static operon_str nothing(void) {
 }
 
 /* {"status": N} */
-static operon_status say_status(operon_plugin *p, operon_call *c, long n) {
+static operon_status say_status(operon_plugin* p, operon_call* c, long n) {
   char line[64];
   snprintf(line, sizeof line, "{\"status\":%ld}", n);
   p->host->call->reply(c, text(line));
   return OPERON_OK;
 }
 
-static long number_in(operon_str json, const char *key, long fallback) {
+static long number_in(operon_str json, const char* key, long fallback) {
   char quoted[64], copy[512];
-  const char *at;
+  const char* at;
   if (json.len >= sizeof copy) return fallback;
   memcpy(copy, json.ptr, json.len);
   copy[json.len] = 0;
@@ -82,24 +82,24 @@ static long number_in(operon_str json, const char *key, long fallback) {
 
 /* ---- answers that are none ---- */
 
-static operon_status echo(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status echo(operon_plugin* p, operon_call* c, operon_str request) {
   p->host->call->reply(c, request);
   return OPERON_OK;
 }
-static operon_status nonsense(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status nonsense(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->reply(c, text("{not json"));
   return OPERON_OK;
 }
-static operon_status null_reply(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status null_reply(operon_plugin* p, operon_call* c, operon_str request) {
   operon_str broken = {NULL, 10};
   (void)request;
   p->host->call->reply(c, broken);
   return OPERON_OK;
 }
-static operon_status big_reply(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status big_reply(operon_plugin* p, operon_call* c, operon_str request) {
   size_t n = (size_t)number_in(request, "bytes", 5 << 20);
-  char *json = malloc(n);
+  char* json = malloc(n);
   operon_str out;
   memset(json, 'x', n);
   json[0] = json[n - 1] = '"';
@@ -109,30 +109,30 @@ static operon_status big_reply(operon_plugin *p, operon_call *c, operon_str requ
   free(json);
   return OPERON_OK;
 }
-static operon_status reply_twice(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status reply_twice(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->reply(c, text("1"));
   p->host->call->reply(c, text("2"));
   return OPERON_OK;
 }
-static operon_status no_reply(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status no_reply(operon_plugin* p, operon_call* c, operon_str request) {
   (void)p, (void)c, (void)request;
   return OPERON_OK;
 }
-static operon_status bad_status(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status bad_status(operon_plugin* p, operon_call* c, operon_str request) {
   (void)p, (void)c, (void)request;
   return 99;
 }
-static operon_status fails(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status fails(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->fail(c, OPERON_NOT_FOUND, text("no such thing"), text("{\"reason\":\"Gone\",\"field\":\"id\",\"retryAfterMs\":1500}"));
   return OPERON_NOT_FOUND;
 }
-static operon_status fails_silently(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status fails_silently(operon_plugin* p, operon_call* c, operon_str request) {
   (void)p, (void)c, (void)request;
   return OPERON_NOT_FOUND;
 }
-static operon_status fail_nonsense(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status fail_nonsense(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->fail(c, OPERON_NOT_FOUND, text("x"), text("[1,2"));
   return OPERON_NOT_FOUND;
@@ -140,62 +140,62 @@ static operon_status fail_nonsense(operon_plugin *p, operon_call *c, operon_str 
 
 /* ---- ends that are none ---- */
 
-static operon_status finish_and_return(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status finish_and_return(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->finish(c, OPERON_OK);
   return OPERON_OK;
 }
-static operon_status finish_twice(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status finish_twice(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->reply(c, text("1"));
   p->host->call->finish(c, OPERON_OK);
   p->host->call->finish(c, OPERON_OK);
   return OPERON_PENDING;
 }
-static operon_status finish_nonsense(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status finish_nonsense(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->finish(c, 4711);
   return OPERON_PENDING;
 }
-static operon_status finish_early(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status finish_early(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->reply(c, text("\"early\""));
   p->host->call->finish(c, OPERON_OK);
   return OPERON_PENDING;
 }
 /* Kept until `end_kept`. */
-static operon_status never(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status never(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   pthread_mutex_lock(&p->mutex);
   p->kept = c;
   pthread_mutex_unlock(&p->mutex);
   return OPERON_PENDING;
 }
-static operon_status keep(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status keep(operon_plugin* p, operon_call* c, operon_str request) {
   never(p, c, request);
   p->host->call->reply(c, text("true"));
   return OPERON_OK;
 }
-static operon_call *kept(operon_plugin *p) {
-  operon_call *c;
+static operon_call* kept(operon_plugin* p) {
+  operon_call* c;
   pthread_mutex_lock(&p->mutex);
   c = p->kept;
   pthread_mutex_unlock(&p->mutex);
   return c;
 }
-static operon_status end_kept(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status end_kept(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   p->host->call->reply(kept(p), text("\"at last\""));
   return say_status(p, c, p->host->call->finish(kept(p), OPERON_OK));
 }
-static operon_status emit_kept(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status emit_kept(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   return say_status(p, c, p->host->call->emit(kept(p), OPERON_STREAM_STDOUT, text("late")));
 }
 /* Everything that can be done with a handle, once; the sum of the answers that are OPERON_CANCELLED. */
-static operon_status use_kept(operon_plugin *p, operon_call *c, operon_str request) {
-  const operon_call_api *api = p->host->call;
-  operon_call *k = kept(p);
+static operon_status use_kept(operon_plugin* p, operon_call* c, operon_str request) {
+  const operon_call_api* api = p->host->call;
+  operon_call* k = kept(p);
   char byte;
   int n = 0;
   (void)request;
@@ -216,7 +216,7 @@ static operon_status use_kept(operon_plugin *p, operon_call *c, operon_str reque
 /* ---- time ---- */
 
 /* Deaf: returns when `release` says so. */
-static operon_status block(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status block(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   pthread_mutex_lock(&p->mutex);
   if (++p->inside > p->most_inside) p->most_inside = p->inside;
@@ -227,7 +227,7 @@ static operon_status block(operon_plugin *p, operon_call *c, operon_str request)
   p->host->call->reply(c, text("\"released\""));
   return OPERON_OK;
 }
-static operon_status release(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status release(operon_plugin* p, operon_call* c, operon_str request) {
   pthread_mutex_lock(&p->mutex);
   p->released = (int)number_in(request, "released", 1);
   pthread_cond_broadcast(&p->changed);
@@ -235,14 +235,14 @@ static operon_status release(operon_plugin *p, operon_call *c, operon_str reques
   return say_status(p, c, 0);
 }
 /* Answers when `count` verbs are inside `block`. */
-static operon_status wait_inside(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status wait_inside(operon_plugin* p, operon_call* c, operon_str request) {
   long count = number_in(request, "count", 1);
   pthread_mutex_lock(&p->mutex);
   while (p->inside < count) pthread_cond_wait(&p->changed, &p->mutex);
   pthread_mutex_unlock(&p->mutex);
   return say_status(p, c, 0);
 }
-static operon_status most_inside(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status most_inside(operon_plugin* p, operon_call* c, operon_str request) {
   long n;
   (void)request;
   pthread_mutex_lock(&p->mutex);
@@ -251,7 +251,7 @@ static operon_status most_inside(operon_plugin *p, operon_call *c, operon_str re
   return say_status(p, c, n);
 }
 /* A little work that would overlap if it could. */
-static operon_status overlap(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status overlap(operon_plugin* p, operon_call* c, operon_str request) {
   struct timespec little = {0, 200000};
   (void)request;
   pthread_mutex_lock(&p->mutex);
@@ -264,7 +264,7 @@ static operon_status overlap(operon_plugin *p, operon_call *c, operon_str reques
   return say_status(p, c, 0);
 }
 /* Polls the descriptor; ends as soon as it is readable. */
-static operon_status wait_fd(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status wait_fd(operon_plugin* p, operon_call* c, operon_str request) {
   struct pollfd fd;
   (void)request;
   fd.fd = p->host->call->cancel_fd(c);
@@ -275,21 +275,39 @@ static operon_status wait_fd(operon_plugin *p, operon_call *c, operon_str reques
   }
   return p->host->call->is_cancelled(c) ? OPERON_CANCELLED : OPERON_INTERNAL;
 }
-static void finish_cancelled(void *arg);
+static void finish_cancelled(void* arg);
 struct cancel_arg {
-  operon_plugin *plugin;
-  operon_call *call;
+  operon_plugin* plugin;
+  operon_call* call;
 };
-static operon_status wait_callback(operon_plugin *p, operon_call *c, operon_str request) {
-  struct cancel_arg *arg = malloc(sizeof *arg);
+static operon_status wait_callback(operon_plugin* p, operon_call* c, operon_str request) {
+  struct cancel_arg* arg = malloc(sizeof *arg);
   (void)request;
   arg->plugin = p;
   arg->call = c;
   p->host->call->on_cancel(c, finish_cancelled, arg);
   return p->host->call->on_cancel(c, finish_cancelled, arg) == OPERON_ALREADY_EXISTS ? OPERON_PENDING : OPERON_INTERNAL;
 }
-static void finish_cancelled(void *arg) {
-  struct cancel_arg *a = arg;
+static void finish_when_released(void* arg);
+/* Blocks in the callback, where nobody may. */
+static operon_status block_in_callback(operon_plugin* p, operon_call* c, operon_str request) {
+  struct cancel_arg* arg = malloc(sizeof *arg);
+  (void)request;
+  arg->plugin = p;
+  arg->call = c;
+  p->host->call->on_cancel(c, finish_when_released, arg);
+  return OPERON_PENDING;
+}
+static void finish_when_released(void* arg) {
+  struct cancel_arg* a = arg;
+  pthread_mutex_lock(&a->plugin->mutex);
+  while (!a->plugin->released) pthread_cond_wait(&a->plugin->changed, &a->plugin->mutex);
+  pthread_mutex_unlock(&a->plugin->mutex);
+  a->plugin->host->call->finish(a->call, OPERON_CANCELLED);
+  free(a);
+}
+static void finish_cancelled(void* arg) {
+  struct cancel_arg* a = arg;
   a->plugin->host->call->fail(a->call, OPERON_CANCELLED, text("I was told"), nothing());
   a->plugin->host->call->finish(a->call, OPERON_CANCELLED);
   free(a);
@@ -298,7 +316,7 @@ static void finish_cancelled(void *arg) {
 /* ---- streams ---- */
 
 /* Emits until it is told not to; says how often and why it ended. */
-static operon_status flood(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status flood(operon_plugin* p, operon_call* c, operon_str request) {
   char chunk[1000], line[64];
   operon_str data;
   operon_status status;
@@ -313,13 +331,13 @@ static operon_status flood(operon_plugin *p, operon_call *c, operon_str request)
   return OPERON_OK;
 }
 struct stream_state {
-  operon_plugin *plugin;
-  operon_call *call;
+  operon_plugin* plugin;
+  operon_call* call;
   unsigned next, count;
 };
-static void stream_more(void *arg) {
-  struct stream_state *s = arg;
-  const operon_call_api *api = s->plugin->host->call;
+static void stream_more(void* arg) {
+  struct stream_state* s = arg;
+  const operon_call_api* api = s->plugin->host->call;
   char chunk[1024];
   operon_str data = {chunk, sizeof chunk};
   while (s->next < s->count) {
@@ -342,8 +360,8 @@ static void stream_more(void *arg) {
   api->finish(s->call, OPERON_OK);
   free(s);
 }
-static operon_status stream_async(operon_plugin *p, operon_call *c, operon_str request) {
-  struct stream_state *s = malloc(sizeof *s);
+static operon_status stream_async(operon_plugin* p, operon_call* c, operon_str request) {
+  struct stream_state* s = malloc(sizeof *s);
   s->plugin = p;
   s->call = c;
   s->next = 0;
@@ -351,31 +369,31 @@ static operon_status stream_async(operon_plugin *p, operon_call *c, operon_str r
   stream_more(s);
   return OPERON_PENDING;
 }
-static operon_status emit_unflagged(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status emit_unflagged(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   return say_status(p, c, p->host->call->emit(c, OPERON_STREAM_STDOUT, text("x")));
 }
-static operon_status bad_item(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status bad_item(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   return say_status(p, c, p->host->call->emit(c, OPERON_STREAM_ITEM, text("{\"a\":")));
 }
-static operon_status emit_once(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status emit_once(operon_plugin* p, operon_call* c, operon_str request) {
   return say_status(p, c, p->host->call->emit(c, OPERON_STREAM_ITEM, request));
 }
 
 /* ---- what travels beside ---- */
 
-static operon_status metadata(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status metadata(operon_plugin* p, operon_call* c, operon_str request) {
   char line[512];
   operon_str id = p->host->call->metadata(c, text("request-id")), job = p->host->call->metadata(c, text("job-id"));
   operon_str user = p->host->call->metadata(c, text("user")), none = p->host->call->metadata(c, text("nothing-like-it"));
   (void)request;
-  snprintf(line, sizeof line, "{\"requestId\":\"%.*s\",\"jobId\":\"%.*s\",\"user\":\"%.*s\",\"none\":%d,\"deadline\":%lld}", (int)id.len, id.ptr, (int)job.len,
-           job.ptr, (int)user.len, user.ptr, none.ptr == NULL, (long long)p->host->call->deadline_unix_ms(c));
+  snprintf(line, sizeof line, "{\"requestId\":\"%.*s\",\"jobId\":\"%.*s\",\"user\":\"%.*s\",\"none\":%d,\"deadline\":%lld}", (int)id.len,
+           id.ptr, (int)job.len, job.ptr, (int)user.len, user.ptr, none.ptr == NULL, (long long)p->host->call->deadline_unix_ms(c));
   p->host->call->reply(c, text(line));
   return OPERON_OK;
 }
-static operon_status blob(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status blob(operon_plugin* p, operon_call* c, operon_str request) {
   char piece[4], all[64];
   size_t n = 0;
   int64_t got;
@@ -395,13 +413,13 @@ static operon_status blob(operon_plugin *p, operon_call *c, operon_str request) 
 
 /* ---- the host ---- */
 
-static operon_status refuse_chunk(void *arg, uint32_t stream, operon_str data) {
+static operon_status refuse_chunk(void* arg, uint32_t stream, operon_str data) {
   (void)arg, (void)stream, (void)data;
   return OPERON_CANCELLED;
 }
-static void pass_on(void *arg, operon_status status, operon_str reply, operon_str details) {
-  struct cancel_arg *a = arg;
-  const operon_call_api *api = a->plugin->host->call;
+static void pass_on(void* arg, operon_status status, operon_str reply, operon_str details) {
+  struct cancel_arg* a = arg;
+  const operon_call_api* api = a->plugin->host->call;
   if (status == OPERON_OK) {
     api->reply(a->call, reply);
   } else {
@@ -410,10 +428,10 @@ static void pass_on(void *arg, operon_status status, operon_str reply, operon_st
   api->finish(a->call, status);
   free(a);
 }
-static operon_status ask(operon_plugin *p, operon_call *c, const char *service, const char *verb, operon_str request) {
-  struct cancel_arg *arg = malloc(sizeof *arg);
+static operon_status ask(operon_plugin* p, operon_call* c, const char* service, const char* verb, operon_str request) {
+  struct cancel_arg* arg = malloc(sizeof *arg);
   operon_sink sink;
-  operon_operation *operation = NULL;
+  operon_operation* operation = NULL;
   operon_status status;
   memset(&sink, 0, sizeof sink);
   sink.struct_size = sizeof sink;
@@ -427,32 +445,36 @@ static operon_status ask(operon_plugin *p, operon_call *c, const char *service, 
   free(arg);
   return status;
 }
-static operon_status host_sleep(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status host_sleep(operon_plugin* p, operon_call* c, operon_str request) {
   return ask(p, c, "operon.host.executor/1", "sleep", request);
 }
-static operon_status host_service(operon_plugin *p, operon_call *c, operon_str request) { return ask(p, c, "test.host/1", "any", request); }
-static operon_status undeclared(operon_plugin *p, operon_call *c, operon_str request) { return ask(p, c, "operon.host.kube/1", "request", request); }
-static operon_status invoke_nonsense(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status host_service(operon_plugin* p, operon_call* c, operon_str request) {
+  return ask(p, c, "test.host/1", "any", request);
+}
+static operon_status undeclared(operon_plugin* p, operon_call* c, operon_str request) {
+  return ask(p, c, "operon.host.kube/1", "request", request);
+}
+static operon_status invoke_nonsense(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   return say_status(p, c, p->host->invoke(p->host->self, c, text("test.host/1"), text("any"), text("{"), NULL, NULL));
 }
-static operon_status notifies(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status notifies(operon_plugin* p, operon_call* c, operon_str request) {
   (void)request;
   return say_status(p, c, p->host->notify(p->host->self, text("job"), text("42")));
 }
-static operon_status logs(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status logs(operon_plugin* p, operon_call* c, operon_str request) {
   p->host->log(p->host->self, OPERON_LOG_INFO, text("hello from the plugin"), request);
   return say_status(p, c, p->host->log_enabled(p->host->self, OPERON_LOG_ERROR));
 }
-static void *finish_elsewhere(void *arg) {
-  struct cancel_arg *a = arg;
+static void* finish_elsewhere(void* arg) {
+  struct cancel_arg* a = arg;
   a->plugin->host->call->reply(a->call, text("\"elsewhere\""));
   a->plugin->host->call->finish(a->call, OPERON_OK);
   free(a);
   return NULL;
 }
-static operon_status other_thread(operon_plugin *p, operon_call *c, operon_str request) {
-  struct cancel_arg *arg = malloc(sizeof *arg);
+static operon_status other_thread(operon_plugin* p, operon_call* c, operon_str request) {
+  struct cancel_arg* arg = malloc(sizeof *arg);
   pthread_t thread;
   (void)request;
   arg->plugin = p;
@@ -461,15 +483,15 @@ static operon_status other_thread(operon_plugin *p, operon_call *c, operon_str r
   pthread_detach(thread);
   return OPERON_PENDING;
 }
-static void *race_finish(void *arg) {
-  struct cancel_arg *a = arg;
+static void* race_finish(void* arg) {
+  struct cancel_arg* a = arg;
   a->plugin->host->call->emit(a->call, OPERON_STREAM_STDOUT, text("x"));
   a->plugin->host->call->reply(a->call, text("1"));
   a->plugin->host->call->finish(a->call, OPERON_OK);
   return NULL;
 }
 /* Two threads answer and end the same call at once; joined here, so that the verb's return comes after both. */
-static operon_status race(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status race(operon_plugin* p, operon_call* c, operon_str request) {
   struct cancel_arg arg;
   pthread_t one, two;
   (void)request;
@@ -486,15 +508,22 @@ static operon_status race(operon_plugin *p, operon_call *c, operon_str request) 
 #ifdef LONG_VERBS
 typedef struct long_verb {
   operon_verb verb;
-  void *younger[2];
+  void* younger[2];
 } long_verb;
-#define VERB(fn, flags) {{{#fn, sizeof #fn - 1}, fn, flags, 0}, {NULL, NULL}}
+#define VERB(fn, flags)                      \
+  {                                          \
+    {{#fn, sizeof #fn - 1}, fn, flags, 0}, { \
+      NULL, NULL                             \
+    }                                        \
+  }
 #define VERB_TYPE long_verb
 #else
-#define VERB(fn, flags) {{#fn, sizeof #fn - 1}, fn, flags, 0}
+#define VERB(fn, flags) \
+  { {#fn, sizeof #fn - 1}, fn, flags, 0 }
 #define VERB_TYPE operon_verb
 #endif
-#define STR(s) {s, sizeof s - 1}
+#define STR(s) \
+  { s, sizeof s - 1 }
 
 static const VERB_TYPE verbs[] = {
     VERB(echo, OPERON_VERB_NO_BLOCK),
@@ -523,6 +552,7 @@ static const VERB_TYPE verbs[] = {
     VERB(overlap, 0),
     VERB(wait_fd, OPERON_VERB_STREAMS),
     VERB(wait_callback, OPERON_VERB_NO_BLOCK),
+    VERB(block_in_callback, OPERON_VERB_NO_BLOCK),
     VERB(flood, OPERON_VERB_STREAMS),
     VERB(stream_async, OPERON_VERB_STREAMS | OPERON_VERB_NO_BLOCK),
     VERB(emit_unflagged, 0),
@@ -539,8 +569,8 @@ static const VERB_TYPE verbs[] = {
     VERB(other_thread, OPERON_VERB_NO_BLOCK),
     VERB(race, OPERON_VERB_STREAMS),
 };
-static const operon_interface table = {sizeof table, sizeof(VERB_TYPE), STR("test.misbehaving/1"), (const operon_verb *)verbs,
-                                       sizeof verbs / sizeof verbs[0], 0};
+static const operon_interface table = {
+    sizeof table, sizeof(VERB_TYPE), STR("test.misbehaving/1"), (const operon_verb*)verbs, sizeof verbs / sizeof verbs[0], 0};
 
 #if defined(HALF_INTERFACE) || defined(NO_FUNCTION) || defined(TWO_OF_A_NAME)
 static const operon_verb half[] = {
@@ -554,12 +584,13 @@ static const operon_verb half[] = {
     {STR("list"), echo, 0, 0},
 #endif
 };
-static const operon_interface registry = {sizeof registry, sizeof(operon_verb), STR("operon.scenario-registry/1"), half, sizeof half / sizeof half[0], 0};
+static const operon_interface registry = {
+    sizeof registry, sizeof(operon_verb), STR("operon.scenario-registry/1"), half, sizeof half / sizeof half[0], 0};
 #endif
 
 /* ---- life ---- */
 
-static operon_status configure(operon_plugin *p, operon_call *c, operon_str request) {
+static operon_status configure(operon_plugin* p, operon_call* c, operon_str request) {
   if (number_in(request, "reject", 0) != 0) {
     p->host->call->fail(c, OPERON_FAILED_PRECONDITION, text("I do not like this configuration"), nothing());
     return OPERON_FAILED_PRECONDITION;
@@ -570,7 +601,7 @@ static operon_status configure(operon_plugin *p, operon_call *c, operon_str requ
   pthread_mutex_unlock(&p->mutex);
   return OPERON_OK;
 }
-static const operon_interface *get_interface(operon_plugin *p, operon_str id) {
+static const operon_interface* get_interface(operon_plugin* p, operon_str id) {
   (void)p;
 #ifdef NO_INTERFACE
   (void)id;
@@ -583,14 +614,14 @@ static const operon_interface *get_interface(operon_plugin *p, operon_str id) {
 #endif
 }
 #ifndef NO_QUIESCE
-static void quiesce(operon_plugin *p) {
+static void quiesce(operon_plugin* p) {
   pthread_mutex_lock(&p->mutex);
   p->released = 1;
   pthread_cond_broadcast(&p->changed);
   pthread_mutex_unlock(&p->mutex);
 }
 #endif
-static void destroy(operon_plugin *p) {
+static void destroy(operon_plugin* p) {
   /* Nobody may ask the host any more; this does. */
   operon_sink sink;
   memset(&sink, 0, sizeof sink);
@@ -609,7 +640,7 @@ static const operon_plugin_api api = {sizeof api,
 #else
                                       OPERON_CONCURRENT,
 #endif
-                                      configure, get_interface,
+                                      configure,     get_interface,
 #ifdef NO_QUIESCE
                                       NULL,
 #else
@@ -618,8 +649,8 @@ static const operon_plugin_api api = {sizeof api,
                                       destroy};
 
 #ifndef NO_CREATE
-static operon_status create(const operon_host_api *host, operon_str name, operon_plugin **out, const operon_plugin_api **functions) {
-  operon_plugin *p;
+static operon_status create(const operon_host_api* host, operon_str name, operon_plugin** out, const operon_plugin_api** functions) {
+  operon_plugin* p;
   (void)name;
 #ifdef CREATE_FAILS
   (void)host, (void)out, (void)functions;
@@ -651,7 +682,7 @@ static const operon_entry entry = {MAGIC, sizeof entry, MAJOR, MIN_MINOR, STR(ID
 #endif
 };
 
-OPERON_EXPORT const operon_entry *operon_entry_v1(void) {
+OPERON_EXPORT const operon_entry* operon_entry_v1(void) {
 #ifdef NULL_ENTRY
   return NULL;
 #else

@@ -9,8 +9,12 @@ namespace {
 
 operon_plugin instance;
 
-operon_status throw_int(operon_plugin*, operon_call*, operon_str) { throw 42; }
-operon_status throw_exception(operon_plugin*, operon_call*, operon_str) { throw std::runtime_error("secret words"); }
+operon_status throw_int(operon_plugin*, operon_call*, operon_str) {
+  throw 42;
+}
+operon_status throw_exception(operon_plugin*, operon_call*, operon_str) {
+  throw std::runtime_error("secret words");
+}
 operon_status configure(operon_plugin*, operon_call*, operon_str) {
 #ifdef CONFIGURE_THROWS
   throw 1;
@@ -18,14 +22,18 @@ operon_status configure(operon_plugin*, operon_call*, operon_str) {
   return OPERON_OK;
 #endif
 }
-void end(operon_plugin*) { throw 3; }
+void end(operon_plugin*) {
+  throw 3;
+}
 
 const operon_verb verbs[] = {{{"throw_int", 9}, throw_int, 0, 0},
                              {{"throw_int_here", 14}, throw_int, OPERON_VERB_NO_BLOCK, 0},
                              {{"throw_exception", 15}, throw_exception, 0, 0}};
 const operon_interface table = {sizeof table, sizeof(operon_verb), {"test.throwing/1", 15}, verbs, 3, 0};
 
-const operon_interface* get_interface(operon_plugin*, operon_str) { return &table; }
+const operon_interface* get_interface(operon_plugin*, operon_str) {
+  return &table;
+}
 void destroy(operon_plugin*) {}
 const operon_plugin_api api = {sizeof api, OPERON_CONCURRENT, configure, get_interface, end, destroy};
 
@@ -42,4 +50,6 @@ const operon_entry entry = {OPERON_ABI_MAGIC, sizeof entry, OPERON_ABI_MAJOR, 0,
 
 }  // namespace
 
-extern "C" OPERON_EXPORT const operon_entry* operon_entry_v1(void) { return &entry; }
+extern "C" OPERON_EXPORT const operon_entry* operon_entry_v1(void) {
+  return &entry;
+}

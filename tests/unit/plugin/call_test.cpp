@@ -38,7 +38,8 @@ TEST_CASE("what travels beside a request reaches the plugin") {
   CHECK(meta["user"] == "anna");
   CHECK(meta["none"] == 1);
   CHECK(meta["deadline"].get<int64_t>() > 1'600'000'000'000);
-  CHECK(nlohmann::json::parse(host.call("metadata", "{}", {.timeout = -1ms, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}}))["deadline"] == 0);
+  CHECK(nlohmann::json::parse(
+            host.call("metadata", "{}", {.timeout = -1ms, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}}))["deadline"] == 0);
   CHECK(host.call("blob", "{}", context) == "\"0123456789\"");
   CHECK(host.error("blob").code() == Code::not_found);
 }
@@ -52,7 +53,8 @@ TEST_CASE("a plugin's error arrives with its words and details") {
   CHECK(e.reason() == "Gone");
   CHECK(e.field() == "id");
   CHECK(e.retry_after_ms() == 1500);
-  CHECK(std::string(host.error("fails_silently").what()) == "plugin instance 'one', test.misbehaving/1 fails_silently: ended with NOT_FOUND and did not say why");
+  CHECK(std::string(host.error("fails_silently").what()) ==
+        "plugin instance 'one', test.misbehaving/1 fails_silently: ended with NOT_FOUND and did not say why");
 }
 
 TEST_CASE("nonsense is a typed error, and counted") {

@@ -74,7 +74,9 @@ class Folder {
   fs::path path_;
 };
 
-inline nlohmann::json throwing_manifest() { return {{"id", "throwing"}, {"interfaces", {"test.throwing/1"}}}; }
+inline nlohmann::json throwing_manifest() {
+  return {{"id", "throwing"}, {"interfaces", {"test.throwing/1"}}};
+}
 
 inline InstanceSpec spec(const std::string& name, const std::string& plugin = "misbehaving", const std::string& config = "{}") {
   return {.name = name, .plugin = plugin, .isolation = "inprocess", .required = false, .config_json = config, .where = "operon.yaml:7"};
@@ -82,7 +84,8 @@ inline InstanceSpec spec(const std::string& name, const std::string& plugin = "m
 
 /// One instance of `misbehaving`, ready to be asked.
 struct Host {
-  explicit Host(const std::string& source = "misbehaving", InstanceLimits limits = {}, const nlohmann::json& members = {}) : instances({folder.path()}, limits) {
+  explicit Host(const std::string& source = "misbehaving", InstanceLimits limits = {}, const nlohmann::json& members = {})
+      : instances({folder.path()}, limits) {
     folder.add(source, members);
     plugin = members.contains("id") ? members["id"].get<std::string>() : "misbehaving";
     interface_id = members.contains("interfaces") ? members["interfaces"][0].get<std::string>() : "test.misbehaving/1";
@@ -100,7 +103,9 @@ struct Host {
     REQUIRE(found);
     return found;
   }
-  std::string call(const char* name, const std::string& request = "{}", const CallContext& context = {}) const { return one->call(verb(name), request, context); }
+  std::string call(const char* name, const std::string& request = "{}", const CallContext& context = {}) const {
+    return one->call(verb(name), request, context);
+  }
   Error error(const char* name, const std::string& request = "{}", const CallContext& context = {}) const {
     try {
       std::string answer = call(name, request, context);
@@ -159,7 +164,9 @@ class Collector final : public CallObserver {
     std::lock_guard lock(mutex_);
     room_ += n;
   }
-  bool wait_chunks(size_t n) { return wait([&] { return chunks_.size() >= n; }); }
+  bool wait_chunks(size_t n) {
+    return wait([&] { return chunks_.size() >= n; });
+  }
   Outcome wait_end() {
     if (!wait([&] { return ended_.has_value(); })) throw std::runtime_error("the call did not end");  // also off the test's own thread
     std::lock_guard lock(mutex_);

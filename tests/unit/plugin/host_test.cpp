@@ -17,7 +17,8 @@ class TestService final : public base::Service {
 };
 
 struct ServiceHost : Host {
-  explicit ServiceHost(std::function<void(std::shared_ptr<base::ServiceCall>)> behave, InstanceLimits limits = {}) : Host("misbehaving", limits) {
+  explicit ServiceHost(std::function<void(std::shared_ptr<base::ServiceCall>)> behave, InstanceLimits limits = {})
+      : Host("misbehaving", limits) {
     auto service = std::make_shared<TestService>();
     service->behave = std::move(behave);
     instances.add_service(service);
@@ -98,7 +99,8 @@ TEST_CASE("the executor's sleep answers after its time and ends with the call") 
   CHECK(host.error("host_sleep", R"({"ms":-1})").field() == "ms");
   CHECK(host.error("host_sleep", "[]").code() == Code::invalid_argument);
   auto collector = std::make_shared<Collector>();
-  CallHandle handle = host.one->start(host.verb("host_sleep"), R"({"ms":3600000})", {.timeout = -1ms, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}}, collector);
+  CallHandle handle = host.one->start(host.verb("host_sleep"), R"({"ms":3600000})",
+                                      {.timeout = -1ms, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}}, collector);
   handle.cancel();
   CHECK(collector->wait_end().code == Code::cancelled);
 }

@@ -11,8 +11,8 @@ namespace {
 /// The parser's opinion. It has none of a number too large for a double, which JSON allows.
 bool parser_accepts(const std::string& text) {
   try {
-    (void)nlohmann::json::parse(text);
-    return true;
+    nlohmann::json parsed = nlohmann::json::parse(text);
+    return !parsed.is_discarded();
   } catch (const nlohmann::json::out_of_range&) {
     return is_json(text);  // where the parser stops early it has no opinion of the rest
   } catch (const nlohmann::json::parse_error&) {
@@ -35,10 +35,17 @@ TEST_CASE("json_check agrees with a parser on texts that are changed in one plac
     for (int i = 0; i < 20000; ++i) {
       std::string text = seed;
       switch (random() % 3) {
-        case 0: text[random() % text.size()] = static_cast<char>(random()); break;
-        case 1: text.erase(random() % text.size(), 1 + random() % 3); break;
-        default: text.insert(random() % text.size(), 1, "\"\\{}[],:0e-.tfn \x01\xff\xc3"[random() % 18]); break;
+        case 0:
+          text[random() % text.size()] = static_cast<char>(random());
+          break;
+        case 1:
+          text.erase(random() % text.size(), 1 + random() % 3);
+          break;
+        default:
+          text.insert(random() % text.size(), 1, "\"\\{}[],:0e-.tfn \x01\xff\xc3"[random() % 18]);
+          break;
       }
+      if (text.find('\0') != std::string::npos) continue;  // the parser takes that for the end of the text
       INFO(text);
       REQUIRE(is_json(text) == parser_accepts(text));
     }
@@ -46,10 +53,12 @@ TEST_CASE("json_check agrees with a parser on texts that are changed in one plac
 }
 
 TEST_CASE("json_check refuses what is not one value") {
-  for (const char* text : {"", " ", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "[1,]", "01", "1.", "-", "1e", "nul", "\"", "\"\\u12\"", "\"\\ud800\"", "1 2", "{1:2}", "\"\x01\""}) {
+  for (const char* text : {"", " ", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "[1,]", "01", "1.", "-", "1e", "nul", "\"", "\"\\u12\"",
+                           "\"\\ud800\"", "1 2", "{1:2}", "\"\x01\""}) {
     INFO(text);
     CHECK_FALSE(is_json(text));
   }
+  CHECK_FALSE(is_json(std::string("1\0", 2)));
   CHECK(is_json_object(" {}"));
   CHECK_FALSE(is_json_object("[]"));
   CHECK_FALSE(is_json_object("{"));

@@ -9,7 +9,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-CallContext within(std::chrono::milliseconds timeout) { return {.timeout = timeout, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}}; }
+CallContext within(std::chrono::milliseconds timeout) {
+  return {.timeout = timeout, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}};
+}
 
 }  // namespace
 
@@ -20,7 +22,8 @@ TEST_CASE("too many faults quarantine the instance, with the reason for all to s
   Error e = host.error("echo");
   CHECK(e.code() == Code::unavailable);
   CHECK(std::string(e.what()) ==
-        "plugin instance 'one': the plugin is quarantined: faults_max: 3 times the plugin broke its contract, at last: the reply is not a JSON value");
+        "plugin instance 'one': the plugin is quarantined: faults_max: 3 times the plugin broke its contract, at last: the reply is not a "
+        "JSON value");
   CHECK(host.error("metadata").code() == Code::unavailable);
   std::string reply;
   CHECK(host.one->call_no_block(host.verb("echo"), "1", reply) == Code::unavailable);
@@ -60,14 +63,19 @@ TEST_CASE("every number of a call is in the scrape") {
   for (int i = 0; i < 5; ++i) counted->call_no_block(counted->find("test.misbehaving/1", "echo"), "1", reply);
   CHECK_THROWS_AS(counted->call(counted->find("test.misbehaving/1", "nonsense"), "{}", {}), Error);
   std::string text = metrics::expose();
-  CHECK_THAT(text, Catch::Contains(R"(operon_plugin_calls_total{code="OK",instance="counted",interface="test.misbehaving/1",verb="echo"} 5)"));
-  CHECK_THAT(text, Catch::Contains(R"(operon_plugin_calls_total{code="INTERNAL",instance="counted",interface="test.misbehaving/1",verb="nonsense"} 1)"));
+  CHECK_THAT(text,
+             Catch::Contains(R"(operon_plugin_calls_total{code="OK",instance="counted",interface="test.misbehaving/1",verb="echo"} 5)"));
+  CHECK_THAT(
+      text,
+      Catch::Contains(R"(operon_plugin_calls_total{code="INTERNAL",instance="counted",interface="test.misbehaving/1",verb="nonsense"} 1)"));
   CHECK_THAT(text, Catch::Contains(R"(operon_plugin_faults_total{instance="counted"} 1)"));
   CHECK_THAT(text, Catch::Contains(R"(operon_plugin_stuck_calls{instance="counted"} 0)"));
   CHECK_THAT(text, Catch::Contains(R"(operon_plugin_late_uses_total{instance="counted"} 0)"));
-  CHECK_THAT(text, Catch::Contains(R"(operon_plugin_call_seconds_count{instance="counted",interface="test.misbehaving/1",verb="nonsense"} 1)"));
+  CHECK_THAT(text,
+             Catch::Contains(R"(operon_plugin_call_seconds_count{instance="counted",interface="test.misbehaving/1",verb="nonsense"} 1)"));
   // A second scrape tells the same, not the double.
-  CHECK_THAT(metrics::expose(), Catch::Contains(R"(operon_plugin_calls_total{code="OK",instance="counted",interface="test.misbehaving/1",verb="echo"} 5)"));
+  CHECK_THAT(metrics::expose(),
+             Catch::Contains(R"(operon_plugin_calls_total{code="OK",instance="counted",interface="test.misbehaving/1",verb="echo"} 5)"));
 }
 
 TEST_CASE("a new configuration waits for the calls in flight, and those that come meanwhile wait for it") {
@@ -114,7 +122,8 @@ TEST_CASE("a configuration that the plugin refuses leaves the instance as it was
     CHECK(std::string(e.what()) == "I do not like this configuration");
   }
   CHECK(host.call("echo", "1") == "1");
-  CHECK_THROWS_WITH(host.instances.reconfigure("one", R"({"number":-1})"), Catch::StartsWith("operon.yaml:7: configuration of plugin 'misbehaving': number: "));
+  CHECK_THROWS_WITH(host.instances.reconfigure("one", R"({"number":-1})"),
+                    Catch::StartsWith("operon.yaml:7: configuration of plugin 'misbehaving': number: "));
   CHECK_THROWS_WITH(host.instances.reconfigure("two", "{}"), "there is no plugin instance named 'two'");
   host.instances.reconfigure("one", R"({"number":3})");
   CHECK(host.call("metadata").find("requestId") != std::string::npos);

@@ -56,20 +56,24 @@ TEST_CASE("a good plugin is loaded; the same library serves two instances") {
 
 TEST_CASE("an entry that is not what the host can load is refused") {
   CHECK(refusal_of("misbehaving_bad_magic") == "DIR/libmisbehaving.so: its entry has the wrong magic number; it is no operon plugin");
-  CHECK(refusal_of("misbehaving_bad_major") == "DIR/libmisbehaving.so: it was built for ABI major 7, this host has 1; rebuild it against this host's headers");
+  CHECK(refusal_of("misbehaving_bad_major") ==
+        "DIR/libmisbehaving.so: it was built for ABI major 7, this host has 1; rebuild it against this host's headers");
   CHECK(refusal_of("misbehaving_bad_minor") == "DIR/libmisbehaving.so: it needs ABI 1.99, this host has 1.0; update the host");
   CHECK(refusal_of("misbehaving_bad_id") == "DIR/libmisbehaving.so: its entry says it is 'somebody-else', its manifest says 'misbehaving'");
   CHECK(refusal_of("misbehaving_bad_version") == "DIR/libmisbehaving.so: its entry says version '9.9.9', its manifest says '1.0.0'");
   CHECK(refusal_of("misbehaving_null_entry") == "DIR/libmisbehaving.so: operon_entry_v1() returned NULL");
   CHECK(refusal_of("misbehaving_no_create") == "DIR/libmisbehaving.so: its entry has no create()");
-  CHECK(refusal_of("not_a_plugin") == "DIR/libmisbehaving.so: does not export operon_entry_v1; it is no operon plugin of this major version");
-  CHECK_THAT(refusal_of("unresolved"), Catch::StartsWith("DIR/libmisbehaving.so: cannot be loaded: ") && Catch::Contains("undefined symbol: operon_nobody_has_this"));
+  CHECK(refusal_of("not_a_plugin") ==
+        "DIR/libmisbehaving.so: does not export operon_entry_v1; it is no operon plugin of this major version");
+  CHECK_THAT(refusal_of("unresolved"),
+             Catch::StartsWith("DIR/libmisbehaving.so: cannot be loaded: ") && Catch::Contains("undefined symbol: operon_nobody_has_this"));
 }
 
 TEST_CASE("what the manifest says of the ABI is enough to refuse, before any code runs") {
   CHECK(refusal_of("misbehaving", {{"abi", {{"major", 2}, {"minMinor", 0}}}}) ==
         "DIR/libmisbehaving.so: its manifest asks for ABI major 2, this host has 1; rebuild it against this host's headers");
-  CHECK(refusal_of("misbehaving", {{"abi", {{"major", 1}, {"minMinor", 5}}}}) == "DIR/libmisbehaving.so: its manifest asks for ABI 1.5, this host has 1.0; update the host");
+  CHECK(refusal_of("misbehaving", {{"abi", {{"major", 1}, {"minMinor", 5}}}}) ==
+        "DIR/libmisbehaving.so: its manifest asks for ABI 1.5, this host has 1.0; update the host");
 }
 
 TEST_CASE("an instance that create() does not give is refused") {
@@ -78,16 +82,21 @@ TEST_CASE("an instance that create() does not give is refused") {
   CHECK(refusal_of("misbehaving_no_quiesce") == "DIR/libmisbehaving.so: create() gave an instance without quiesce()");
   CHECK(refusal_of("throwing_create", throwing_manifest()) == "DIR/libthrowing.so: instance 'one': create() threw through the C interface");
   CHECK(refusal_of("throwing_configure", throwing_manifest()) ==
-        "DIR/libthrowing.so: instance 'one' refused its configuration (operon.yaml:7): plugin instance 'one', plugin configure: the verb threw something through "
+        "DIR/libthrowing.so: instance 'one' refused its configuration (operon.yaml:7): plugin instance 'one', plugin configure: the verb "
+        "threw something through "
         "the C interface");
 }
 
 TEST_CASE("half an interface is refused") {
   json registry = {{"interfaces", {"operon.scenario-registry/1"}}};
-  CHECK(refusal_of("misbehaving_half_interface", registry) == "DIR/libmisbehaving.so: interface 'operon.scenario-registry/1' is only half there: verb 'globals' is missing");
-  CHECK(refusal_of("misbehaving_no_function", registry) == "DIR/libmisbehaving.so: interface 'operon.scenario-registry/1': verb 'detail' has no function");
-  CHECK(refusal_of("misbehaving_two_of_a_name", registry) == "DIR/libmisbehaving.so: interface 'operon.scenario-registry/1' has two verbs named 'list'");
-  CHECK(refusal_of("misbehaving_no_interface") == "DIR/libmisbehaving.so: its manifest lists interface 'test.misbehaving/1', the library does not offer it");
+  CHECK(refusal_of("misbehaving_half_interface", registry) ==
+        "DIR/libmisbehaving.so: interface 'operon.scenario-registry/1' is only half there: verb 'globals' is missing");
+  CHECK(refusal_of("misbehaving_no_function", registry) ==
+        "DIR/libmisbehaving.so: interface 'operon.scenario-registry/1': verb 'detail' has no function");
+  CHECK(refusal_of("misbehaving_two_of_a_name", registry) ==
+        "DIR/libmisbehaving.so: interface 'operon.scenario-registry/1' has two verbs named 'list'");
+  CHECK(refusal_of("misbehaving_no_interface") ==
+        "DIR/libmisbehaving.so: its manifest lists interface 'test.misbehaving/1', the library does not offer it");
 }
 
 TEST_CASE("a library whose bytes are not those of the manifest is refused") {
@@ -113,7 +122,8 @@ TEST_CASE("files that others can write are refused") {
   }
   SECTION("the folder") {
     fs::permissions(folder.path(), fs::perms(0777));
-    CHECK_THAT(refusal(folder, spec("one")), Catch::EndsWith("DIR/libmisbehaving.so.manifest.json: folder DIR is world-writable; chmod o-w it"));
+    CHECK_THAT(refusal(folder, spec("one")),
+               Catch::EndsWith("DIR/libmisbehaving.so.manifest.json: folder DIR is world-writable; chmod o-w it"));
   }
   SECTION("the folder, sticky") {
     ::chmod(folder.path().c_str(), 01777);
@@ -148,7 +158,8 @@ TEST_CASE("files that others can write are refused") {
     fs::rename(file, inner / file.filename());
     fs::rename(file.string() + ".manifest.json", inner / (file.filename().string() + ".manifest.json"));
     fs::permissions(folder.path(), fs::perms(0777));
-    CHECK_THROWS_WITH(check_library(read_manifest(inner / file.filename())), Catch::EndsWith("folder " + folder.path().string() + " is world-writable; chmod o-w it"));
+    CHECK_THROWS_WITH(check_library(read_manifest(inner / file.filename())),
+                      Catch::EndsWith("folder " + folder.path().string() + " is world-writable; chmod o-w it"));
     ::chmod(folder.path().c_str(), 01777);  // as /tmp: nobody can replace what is in it
     CHECK_NOTHROW(check_library(read_manifest(inner / file.filename())));
   }
@@ -158,7 +169,9 @@ TEST_CASE("an unreadable file is named") {
   Folder folder;
   fs::path manifest = folder.add("misbehaving").string() + ".manifest.json";
   write(manifest, "{");
-  CHECK_THAT(refusal(folder, spec("one")), Catch::StartsWith("plugin 'misbehaving': no library of that id in DIR; DIR/libmisbehaving.so.manifest.json: not a manifest: "));
+  CHECK_THAT(
+      refusal(folder, spec("one")),
+      Catch::StartsWith("plugin 'misbehaving': no library of that id in DIR; DIR/libmisbehaving.so.manifest.json: not a manifest: "));
   Folder empty;
   CHECK(refusal(empty, spec("one", "no-such")) == "plugin 'no-such': no library of that id in DIR");
 }
@@ -210,8 +223,9 @@ TEST_CASE("a configuration that does not meet the schema never reaches the plugi
   folder.add("misbehaving");
   CHECK_THAT(refusal(folder, spec("one", "misbehaving", R"({"word":"ABC"})")),
              Catch::Equals("operon.yaml:7: configuration of plugin 'misbehaving': word: does not match the pattern ^[a-z]+$"));
-  CHECK_THAT(refusal(folder, spec("one", "misbehaving", R"({"reject":1})")),
-             Catch::Equals("DIR/libmisbehaving.so: instance 'one' refused its configuration (operon.yaml:7): I do not like this configuration"));
+  CHECK_THAT(
+      refusal(folder, spec("one", "misbehaving", R"({"reject":1})")),
+      Catch::Equals("DIR/libmisbehaving.so: instance 'one' refused its configuration (operon.yaml:7): I do not like this configuration"));
 }
 
 TEST_CASE("a plugin that does not come back from configure() is refused") {

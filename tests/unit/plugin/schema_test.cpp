@@ -38,7 +38,9 @@ const json schema = {{"type", "object"},
 }  // namespace
 
 TEST_CASE("a configuration that meets its schema passes") {
-  CHECK(check(schema, {{"path", "/x"}, {"port", 80}, {"pattern", "any"}, {"hosts", {"a", "b"}}, {"either", "aaa"}, {"inner", {{"name", "axb"}}}}) == "valid");
+  CHECK(check(schema,
+              {{"path", "/x"}, {"port", 80}, {"pattern", "any"}, {"hosts", {"a", "b"}}, {"either", "aaa"}, {"inner", {{"name", "axb"}}}}) ==
+        "valid");
   CHECK(check(schema, {{"path", "/x"}, {"either", 7}}) == "valid");
   CHECK(check(json::object(), {{"anything", 1}}) == "valid");
 }
@@ -62,7 +64,8 @@ TEST_CASE("a long value against a pattern costs neither the stack nor much time"
 }
 
 TEST_CASE("a value never stands in the message") {
-  std::string text = check({{"type", "object"}, {"properties", {{"password", {{"type", "string"}, {"pattern", "^$"}}}}}}, {{"password", "canary-77"}});
+  std::string text =
+      check({{"type", "object"}, {"properties", {{"password", {{"type", "string"}, {"pattern", "^$"}}}}}}, {{"password", "canary-77"}});
   CHECK_THAT(text, !Catch::Contains("canary"));
   text = check({{"type", "object"}, {"properties", {{"password", {{"enum", {"a"}}}}}}}, {{"password", "canary-77"}});
   CHECK_THAT(text, !Catch::Contains("canary"));

@@ -21,13 +21,27 @@ void live(const std::shared_ptr<Instance>& one, unsigned seed, int rounds) {
     auto collector = std::make_shared<Collector>(random() % 8);
     try {
       switch (random() % 8) {
-        case 0: one->call_no_block(verb("echo"), "1", reply); break;
-        case 1: one->call(verb("metadata"), "{}", {}); break;
-        case 2: one->call(verb("other_thread"), "{}", hasty); break;
-        case 3: one->call(verb("host_sleep"), R"({"ms":2})", hasty); break;
-        case 4: one->call(verb("overlap"), "{}", hasty); break;
-        case 5: one->start(verb("wait_callback"), "{}", {}, collector).cancel(), collector->wait_end(); break;
-        case 6: one->start(verb("use_kept"), "{}", {}, collector), collector->wait_end(); break;
+        case 0:
+          one->call_no_block(verb("echo"), "1", reply);
+          break;
+        case 1:
+          one->call(verb("metadata"), "{}", {});
+          break;
+        case 2:
+          one->call(verb("other_thread"), "{}", hasty);
+          break;
+        case 3:
+          one->call(verb("host_sleep"), R"({"ms":2})", hasty);
+          break;
+        case 4:
+          one->call(verb("overlap"), "{}", hasty);
+          break;
+        case 5:
+          one->start(verb("wait_callback"), "{}", {}, collector).cancel(), collector->wait_end();
+          break;
+        case 6:
+          one->start(verb("use_kept"), "{}", {}, collector), collector->wait_end();
+          break;
         default: {
           CallHandle handle = one->start(verb("stream_async"), R"({"count":20})", {}, collector);
           while (!collector->ended()) {

@@ -8,7 +8,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-CallContext within(std::chrono::milliseconds timeout) { return {.timeout = timeout, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}}; }
+CallContext within(std::chrono::milliseconds timeout) {
+  return {.timeout = timeout, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}};
+}
 
 }  // namespace
 
@@ -117,6 +119,20 @@ TEST_CASE("a cancellation that nobody listens to ends for the asker after the de
   CHECK(host.info().stuck == 1);
   host.call("end_kept");
   CHECK(host.info().stuck == 0);
+}
+
+TEST_CASE("a callback that blocks holds up neither the one who asked nor other deadlines") {
+  Host host("misbehaving", {.stuck_calls_max = 100});
+  host.load();
+  std::vector<std::shared_ptr<Collector>> all;
+  for (int i = 0; i < 5; ++i) {
+    all.push_back(std::make_shared<Collector>());
+    host.one->start(host.verb("block_in_callback"), "{}", within(10ms), all.back());
+  }
+  host.one->start(host.verb("never"), "{}", within(30ms), all.emplace_back(std::make_shared<Collector>()));
+  for (auto& collector : all) CHECK(collector->wait_end().code == Code::deadline_exceeded);
+  host.call("release");
+  CHECK(eventually([&] { return host.info().stuck == 1; }));
 }
 
 TEST_CASE("the queue for threads is bounded") {
