@@ -118,12 +118,13 @@ struct Targets::Impl : std::enable_shared_from_this<Targets::Impl> {
     }
   }
 
-  /// Belt to the calls' own deadlines: whoever is missing after request_ms_max is named and not waited for.
-  void settle_overdue(Entry& e, int64_t now) {
+  /// Belt to the calls' own deadlines: whoever is missing after request_ms_max is named and not waited for. What is appended to `late` is
+  /// to be cancelled without the lock: a cancelled call may end on this thread.
+  void settle_overdue(Entry& e, int64_t now, std::vector<plugin::CallHandle>& late) {
     if (e.request.status == RequestStatus::completed || now - e.asked_unix_ms < limits.request_ms_max.count()) return;
     for (const auto& [provider, handle] : e.waiting) {
       e.failures[provider] = "did not answer within " + seconds_text(limits.request_ms_max);
-      handle.cancel();
+      late.push_back(handle);
     }
     e.waiting.clear();
     complete(e, now);
@@ -147,11 +148,12 @@ struct Targets::Impl : std::enable_shared_from_this<Targets::Impl> {
 
   void sweep() {
     std::vector<std::string> gone;
+    std::vector<plugin::CallHandle> late;
     {
       std::lock_guard lock(mutex);
       const auto now = clock.unix_ms();
       for (auto it = entries.begin(); it != entries.end();) {
-        settle_overdue(it->second, now);
+        settle_overdue(it->second, now, late);
         if (!expired(it->second, now)) {
           ++it;
           continue;
@@ -161,6 +163,7 @@ struct Targets::Impl : std::enable_shared_from_this<Targets::Impl> {
       }
       kept.set(static_cast<double>(entries.size()));
     }
+    for (const auto& handle : late) handle.cancel();
     forget(gone);
   }
 
@@ -279,13 +282,14 @@ std::string Targets::create() {
 std::optional<TargetRequest> Targets::find(std::string_view id) {
   std::optional<TargetRequest> found;
   bool save = false, gone = false;
+  std::vector<plugin::CallHandle> late;
   {
     std::lock_guard lock(impl_->mutex);
     const auto it = impl_->entries.find(id);
     if (it == impl_->entries.end()) return std::nullopt;
     Entry& e = it->second;
     const auto now = impl_->clock.unix_ms();
-    impl_->settle_overdue(e, now);
+    impl_->settle_overdue(e, now, late);
     if (impl_->expired(e, now)) {
       gone = true;
       impl_->entries.erase(it);
@@ -296,6 +300,7 @@ std::optional<TargetRequest> Targets::find(std::string_view id) {
       found = e.request;
     }
   }
+  for (const auto& handle : late) handle.cancel();
   if (gone) impl_->forget({std::string(id)});
   if (save) impl_->persist_or_log(std::string(id));
   return found;
