@@ -199,14 +199,14 @@ void Bench::await(const std::string& job_id, const std::string& status) {
   std::unique_lock lock(mutex);
   const auto there = [&] { return std::string(jr::to_string(table().get(job_id)->phase)) == status; };
   // The table may tell of a change under its own lock, so it is asked without ours.
-  for (const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20); std::chrono::steady_clock::now() < deadline;) {
+  for (const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120); std::chrono::steady_clock::now() < deadline;) {
     lock.unlock();
     const bool done = there();
     lock.lock();
     if (done) return;
     changed.wait_for(lock, std::chrono::milliseconds(50));
   }
-  FAIL("job " << job_id << " never became " << status);
+  FAIL("job " << job_id << " never became " << status << "; it is " << jobs::to_contract_json(*table().get(job_id)));
 }
 
 std::string read_all(http::StreamSource& stream, bool* ended) {
