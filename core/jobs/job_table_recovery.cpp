@@ -34,6 +34,7 @@ void JobTable::Impl::recover() {
       insert(entry);
       all.push_back(entry);
     }
+    recovering_ = !all.empty();
     for (const auto& entry : all) hub_.expect(entry->job().id);
     for (const auto& entry : all) schedule_look(entry);
   }
@@ -41,13 +42,20 @@ void JobTable::Impl::recover() {
   if (all.empty()) return;
   log::info("taking up the runs that had not ended", {{"runs", std::to_string(all.size())}});
   Lock lock(mutex_);
+  size_t first_open = 0;
   const bool whole = changed_.wait_for(lock, first_pass_max, [&] {
-    for (const auto& entry : all) {
-      if (entry->looking) return false;
-    }
-    return true;
+    while (first_open < all.size() && !all[first_open]->looking) ++first_open;
+    return first_open == all.size();
   });
   if (!whole) log::warn("some runners have not said yet what became of their runs; going on without them");
+  // Only now is it known how many run: those that wait take their places in the order in which they were asked for.
+  for (const auto& entry : all) {
+    if (entry->stage != Stage::queued || !queue_.leave(entry->job().id)) continue;
+    queue_.wait(entry->job().id, target_key(entry->job()), entry->job().runner);
+  }
+  recovering_ = false;
+  lock.unlock();
+  dispatch();
 }
 
 /// Runs whose end was recorded but whose log was not archived, or that were to be removed from their runner.
@@ -185,7 +193,7 @@ void JobTable::Impl::resolve_unknown(const EntryPtr& entry) {
   {
     Lock lock(mutex_);
     if (entry->stage != Stage::unsure) return;
-    if (!entry->counted) entry->counted = !freeze_.frozen && queue_.try_run(target_key(entry->job()), runner);
+    if (!entry->counted) entry->counted = !freeze_.frozen && !recovering_ && queue_.try_run(target_key(entry->job()), runner);
     runs_now = entry->counted;
     if (runs_now) {
       entry->stage = Stage::starting;

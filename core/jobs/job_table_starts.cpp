@@ -211,7 +211,7 @@ void JobTable::Impl::dispatch() {
     EntryPtr entry;
     {
       Lock lock(mutex_);
-      if (freeze_.frozen || draining_) return;
+      if (freeze_.frozen || draining_ || recovering_) return;
       const auto id = queue_.next();
       metrics_.queued.set(static_cast<double>(queue_.waiting()));
       if (!id) return;

@@ -164,6 +164,7 @@ struct JobTable::Impl {
   uint64_t revision_reserved_ = 0;
   Freeze freeze_;
   bool draining_ = false;
+  bool recovering_ = false;  ///< it is not known yet what runs: nothing starts
   unsigned starting_ = 0;
   unsigned stops_in_flight_ = 0;
   std::deque<EntryPtr> stops_waiting_;

@@ -47,7 +47,9 @@ TEST_CASE("what waited goes on waiting after a restart, and starts in order") {
   CHECK(host.runner->starts() == 1);
   host.runner->set("a", Phase::succeeded, 0);
   host.notify("a");
-  REQUIRE(eventually([&] { return host.runner->starts() == 2; }));
+  REQUIRE(eventually([&] { return host.phase("b") == Phase::running; }));
+  CHECK(host.phase("c") == Phase::pending);
+  CHECK(host.runner->starts() == 2);
 }
 
 TEST_CASE("stop_all ends running and waiting runs alike and names who did not confirm") {
