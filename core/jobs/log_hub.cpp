@@ -192,6 +192,7 @@ std::unique_ptr<LogReader> LogHub::Impl::open(const std::string& id, const LogOp
   if (!file_name_safe(id)) throw Error(Code::not_found, "Job with ID '" + base::printable(id) + "' not found");
   ReaderParts parts;
   parts.log_bytes_max = limits_.log_bytes_max;
+  parts.follower_stall_ms = limits_.follower_stall_ms;
   parts.follower = std::make_shared<Follower>();
   parts.follower->waker = std::move(waker);
   parts.live = find(id);

@@ -37,7 +37,8 @@ class LogReader {
  public:
   enum class Got { data, wait, end, dropped };
   virtual ~LogReader() = default;
-  /// Appends up to `max` bytes. `wait`: nothing now, the waker will be called. Never blocks on the upstream.
+  /// Appends about `max` bytes at most. `wait`: nothing now, the waker will be called. `dropped`: the marker was appended, nothing follows.
+  /// Never blocks on the upstream.
   virtual Got read(std::string& into, size_t max) = 0;
 };
 

@@ -51,6 +51,7 @@ class Reader final : public LogReader {
   uint64_t position_;
   uint64_t stop_at_ = 0;
   bool at_line_start_ = true;
+  bool told_dropped_ = false;
   unsigned epoch_ = 0;
   std::string piece_;
 };
@@ -68,7 +69,11 @@ bool Reader::attach() {
 
 LogReader::Got Reader::read(std::string& into, size_t max) {
   Follower& follower = *parts_.follower;
-  if (follower.dropped) return Got::dropped;
+  if (follower.dropped) {
+    if (!told_dropped_) line_of_ours(into, dropped_marker(parts_.follower_stall_ms));
+    told_dropped_ = true;
+    return Got::dropped;
+  }
   follower.took_ms.store(monotonic_ms(), std::memory_order_relaxed);
   const size_t before = into.size();
   try {

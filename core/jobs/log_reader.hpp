@@ -20,6 +20,7 @@ struct ReaderParts {
   std::function<void()> closed;  ///< when the reader goes
   uint64_t begin = 0;
   uint64_t log_bytes_max = 0;
+  int64_t follower_stall_ms = 0;
 };
 
 std::unique_ptr<LogReader> make_reader(ReaderParts, const LogOptions&);
