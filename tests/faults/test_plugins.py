@@ -75,7 +75,7 @@ class Plugins(unittest.TestCase):
         library = self.put(BUILD / "plugins-test" / "libecho.so")
         os.chown(library, 65534, 65534)
         self.use("echo")
-        self.refused("x", str(library), "own")
+        self.refused("x", str(library), "belongs to user 65534")
 
     def test_required_instance_makes_the_host_unready(self):
         self.use("nowhere")

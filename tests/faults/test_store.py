@@ -108,6 +108,7 @@ class TornStore(unittest.TestCase):
         self.host.wait_ended(self.host.run("short"))
         self.host.terminate()
         path = self.database()
+        pathlib.Path(str(path) + "-wal").unlink(missing_ok=True)  # or SQLite mends the file from its journal
         with open(path, "r+b") as f:
             f.seek(0)
             f.write(b"this is no database file at all.")
