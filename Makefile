@@ -1,7 +1,8 @@
 # A thin front for scripts/ and CMake presets. `make run` from a fresh clone is all it takes to see a scenario run.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint format bench nightly clean
+PREFIX ?= /usr/local
+.PHONY: help build run test lint format bench nightly install clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -32,6 +33,9 @@ bench: ## measure against peers in the same run, and print one table
 nightly: ## everything that takes long: full thread sanitizer, long fuzzing, benchmarks
 	@scripts/install-dependencies build test lint bench
 	@scripts/nightly
+
+install: build ## programs, plugins, headers and SDK below PREFIX (default /usr/local)
+	@cmake --install build --prefix "$(PREFIX)" >build/install.log && echo "installed below $(PREFIX)"
 
 clean: ## remove all build folders
 	rm -rf build build-*
