@@ -63,7 +63,9 @@ TEST_CASE("bodies: too large is 413 by length and in chunks; all together are bo
   CHECK(a.header("Retry-After") == "1");
   first.send("y");
   CHECK(first.answer().status == 200);
-  CHECK(Peer(server.address()).ask(post("/echo", std::string(60000, 'x'))).status == 200);
+  int status = 503;  // the room is given back just after the answer has gone out
+  for (int i = 0; i < 1000 && status == 503; ++i) status = Peer(server.address()).ask(post("/echo", std::string(60000, 'x'))).status;
+  CHECK(status == 200);
 }
 
 TEST_CASE("headers and targets that are too large are told so") {
