@@ -73,5 +73,14 @@ TEST_CASE("a slow follower waits for room, one that has gone is let go") {
   auto gone = host.follow(0);
   gone.cancel();
   CHECK(gone.wait().code == Code::cancelled);
+  CHECK(Logger::log->followers() == 0);
+  CHECK(host.breaches().empty());
+}
+
+TEST_CASE("a log that is removed ends its followers") {
+  Running host;
+  auto call = host.follow(0);
+  Logger::log.reset();
+  CHECK_FALSE(call.wait().ok());
   CHECK(host.breaches().empty());
 }

@@ -39,14 +39,19 @@ class MemoryLog : public std::enable_shared_from_this<MemoryLog> {
   }
   /// Answers a `logs` call from its offset on: at once, or when the log is closed if it says `follow`.
   void serve(const AsyncCall<kinds::job_runner::LogsAnswer>& call, const kinds::job_runner::LogsRequest& request) {
-    auto follower = std::make_shared<Follower>(shared_from_this(), call, request);
+    auto follower = std::make_shared<Follower>(weak_from_this(), call, request);
     {
       const std::lock_guard lock(mutex_);
-      std::erase_if(followers_, [](const auto& f) { return f->ended(); });
+      forget_ended();
       if (!closed_) followers_.push_back(follower);
     }
     call.on_cancel([follower] { follower->pump(); });
     follower->pump();
+  }
+  /// How many are being served.
+  size_t followers() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<size_t>(std::count_if(followers_.begin(), followers_.end(), [](const auto& f) { return !f->ended(); }));
   }
 
  private:
@@ -64,7 +69,7 @@ class MemoryLog : public std::enable_shared_from_this<MemoryLog> {
 
   class Follower : public std::enable_shared_from_this<Follower> {
    public:
-    Follower(std::shared_ptr<MemoryLog> log, AsyncCall<kinds::job_runner::LogsAnswer> call, const kinds::job_runner::LogsRequest& request)
+    Follower(std::weak_ptr<MemoryLog> log, AsyncCall<kinds::job_runner::LogsAnswer> call, const kinds::job_runner::LogsRequest& request)
         : log_(std::move(log)), call_(std::move(call)), offset_(request.offset), follow_(request.follow) {}
 
     /// One thread at a time sends; whoever comes meanwhile makes it look once more.
@@ -92,7 +97,9 @@ class MemoryLog : public std::enable_shared_from_this<MemoryLog> {
     void send() {
       for (;;) {
         if (call_.cancelled()) throw Error(Code::cancelled, "whoever asked has gone");
-        const Piece piece = log_->piece_at(offset_);
+        const auto log = log_.lock();
+        if (!log) throw Error(Code::not_found, "the log has been removed");
+        const Piece piece = log->piece_at(offset_);
         if (piece.offset != offset_ || !told_) {
           const kinds::job_runner::LogEvent event{piece.offset, {}};
           if (!call_.try_emit(Stream::event, dump(nlohmann::json(event)))) return wait();
@@ -111,7 +118,7 @@ class MemoryLog : public std::enable_shared_from_this<MemoryLog> {
       call_.on_writable([self = shared_from_this()] { self->pump(); });
     }
 
-    const std::shared_ptr<MemoryLog> log_;
+    const std::weak_ptr<MemoryLog> log_;  // the log owns its followers
     const AsyncCall<kinds::job_runner::LogsAnswer> call_;
     uint64_t offset_;
     const bool follow_;
@@ -120,12 +127,15 @@ class MemoryLog : public std::enable_shared_from_this<MemoryLog> {
     bool pumping_ = false, again_ = false;
   };
 
+  void forget_ended() {
+    std::erase_if(followers_, [](const auto& follower) { return follower->ended(); });
+  }
   void wake() {
     std::vector<std::shared_ptr<Follower>> awake;
     {
       const std::lock_guard lock(mutex_);
-      for (const auto& follower : followers_) awake.push_back(follower);
-      if (closed_) followers_.clear();
+      forget_ended();
+      awake = followers_;
     }
     for (const auto& follower : awake) follower->pump();
   }
