@@ -2,7 +2,8 @@
 //
 //   followers HOST PORT PATH COUNT ASLEEP     COUNT readers, and ASLEEP more that connect, ask and never read
 //
-// Prints one JSON object: bytes of content a reader got at least and at most, the CRC-32 of each (all equal or not), seconds, CPU seconds of this program.
+// Prints one JSON object: bytes of content a reader got at least and at most, the CRC-32 of each (all equal or not), seconds, CPU seconds
+// of this program.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -36,11 +37,13 @@ struct Reader {
       return;
     }
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (state == headers && line.empty()) state = size;
+    if (state == headers && line.empty())
+      state = size;
     else if (state == size) {
       left = std::strtoull(line.c_str(), nullptr, 16);
       state = left == 0 ? done : data;
-    } else if (state == data_end) state = size;
+    } else if (state == data_end)
+      state = size;
     line.clear();
   }
 
@@ -80,7 +83,8 @@ int connect_to(const char* host, int port, const std::string& path) {
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 /// Reads what is there. False when the connection is finished.
@@ -132,9 +136,12 @@ int main(int argc, char** argv) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const auto fewest = std::min_element(readers.begin(), readers.end(), [](const Reader& a, const Reader& b) { return a.bytes < b.bytes; });
   const auto most = std::max_element(readers.begin(), readers.end(), [](const Reader& a, const Reader& b) { return a.bytes < b.bytes; });
-  const bool same = std::all_of(readers.begin(), readers.end(), [&](const Reader& r) { return r.crc == readers[0].crc && r.state == Reader::done; });
-  std::printf("{\"followers\":%zu,\"asleep\":%zu,\"bytes_min\":%llu,\"bytes_max\":%llu,\"same\":%s,\"crc\":%lu,\"seconds\":%.3f,\"cpu_seconds\":%.3f}\n", count, asleep,
-              static_cast<unsigned long long>(fewest->bytes), static_cast<unsigned long long>(most->bytes), same ? "true" : "false", readers[0].crc, seconds,
-              cpu_seconds());
+  const bool same =
+      std::all_of(readers.begin(), readers.end(), [&](const Reader& r) { return r.crc == readers[0].crc && r.state == Reader::done; });
+  std::printf(
+      "{\"followers\":%zu,\"asleep\":%zu,\"bytes_min\":%llu,\"bytes_max\":%llu,\"same\":%s,\"crc\":%lu,\"seconds\":%.3f,\"cpu_seconds\":%."
+      "3f}\n",
+      count, asleep, static_cast<unsigned long long>(fewest->bytes), static_cast<unsigned long long>(most->bytes), same ? "true" : "false",
+      readers[0].crc, seconds, cpu_seconds());
   return same ? 0 : 1;
 }

@@ -1,8 +1,9 @@
 // Request heads off the wire.
+#include "core/http/head.hpp"
+
 #include <cstdint>
 #include <string_view>
 
-#include "core/http/head.hpp"
 #include "core/http/server.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,9 +1,10 @@
 // A user's kubeconfig: parsed without trust, merged with itself, every context flattened and read again.
+#include "operon/kubeconfig/kubeconfig.hpp"
+
 #include <cstdint>
 #include <string_view>
 
 #include "operon/error.hpp"
-#include "operon/kubeconfig/kubeconfig.hpp"
 
 using operon::kubeconfig::Kubeconfig;
 

@@ -12,7 +12,8 @@ struct Finding {
   std::string text;  ///< one line
 };
 
-/// Forks; the child runs `check` and its finding comes back. A crash, an exit of its own or more than `limit` is a failed finding that says which.
+/// Forks; the child runs `check` and its finding comes back. A crash, an exit of its own or more than `limit` is a failed finding that says
+/// which.
 Finding in_child(const std::function<Finding()>& check, std::chrono::milliseconds limit);
 
 }  // namespace operon::ctl

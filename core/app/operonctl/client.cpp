@@ -17,18 +17,29 @@ constexpr long answer_ms_max = 120000;
 
 Code code_of_status(long status) {
   switch (status) {
-    case 400: return Code::invalid_argument;
-    case 401: return Code::unauthenticated;
-    case 403: return Code::permission_denied;
-    case 404: return Code::not_found;
-    case 409: return Code::aborted;
-    case 422: return Code::failed_precondition;
-    case 429: return Code::resource_exhausted;
-    case 501: return Code::unimplemented;
+    case 400:
+      return Code::invalid_argument;
+    case 401:
+      return Code::unauthenticated;
+    case 403:
+      return Code::permission_denied;
+    case 404:
+      return Code::not_found;
+    case 409:
+      return Code::aborted;
+    case 422:
+      return Code::failed_precondition;
+    case 429:
+      return Code::resource_exhausted;
+    case 501:
+      return Code::unimplemented;
     case 502:
-    case 503: return Code::unavailable;
-    case 504: return Code::deadline_exceeded;
-    default: return Code::unknown;
+    case 503:
+      return Code::unavailable;
+    case 504:
+      return Code::deadline_exceeded;
+    default:
+      return Code::unknown;
   }
 }
 
@@ -79,7 +90,8 @@ struct Client::Impl {
   Settings settings;
   CURL* easy = curl_easy_init();
 
-  long perform(std::string_view method, const std::string& path, const std::string& body, const Headers& headers, Sink& sink, bool endless) {
+  long perform(std::string_view method, const std::string& path, const std::string& body, const Headers& headers, Sink& sink,
+               bool endless) {
     curl_easy_reset(easy);
     const std::string url = settings.server + path;
     HeaderList list;
@@ -119,7 +131,9 @@ Client::~Client() {
   delete impl_;
 }
 
-const std::string& Client::server() const { return impl_->settings.server; }
+const std::string& Client::server() const {
+  return impl_->settings.server;
+}
 
 Answer Client::request(std::string_view method, const std::string& path, const std::string& body, const Headers& headers) {
   Answer answer;

@@ -21,9 +21,9 @@ enum Exit : int {
 
 struct RunOptions {
   std::string scenario, cluster, provider, registry, runner, idempotency_key;
-  std::string target_id;                                  ///< empty = a new target request is made
-  std::vector<std::string> set;                           ///< VAR=VALUE
-  std::vector<std::pair<std::string, std::string>> files; ///< local path, mount path
+  std::string target_id;                                   ///< empty = a new target request is made
+  std::vector<std::string> set;                            ///< VAR=VALUE
+  std::vector<std::pair<std::string, std::string>> files;  ///< local path, mount path
   int64_t timeout_seconds = 0;
   bool follow = false, wait = false;
 };

@@ -63,8 +63,9 @@ void print_change(const Settings& s, const json& job) {
   } else if (s.output == Output::name) {
     std::puts(cell(job.at("jobId")).c_str());
   } else {
-    std::printf("%s  %-20s %-16s %s  %s\n", cell(job.at("jobId")).c_str(), cell(job.at("scenarioName")).c_str(), cell(job.at("clusterName")).c_str(),
-                colour_status(s, cell(job.at("status"))).c_str(), job.contains("message") ? cell(job["message"]).c_str() : "");
+    std::printf("%s  %-20s %-16s %s  %s\n", cell(job.at("jobId")).c_str(), cell(job.at("scenarioName")).c_str(),
+                cell(job.at("clusterName")).c_str(), colour_status(s, cell(job.at("status"))).c_str(),
+                job.contains("message") ? cell(job["message"]).c_str() : "");
   }
   std::fflush(stdout);
 }
@@ -160,7 +161,8 @@ int freeze(const Settings& s, const std::string& reason, bool stop_all) {
     return exit_ok;
   }
   std::printf("frozen: no new run starts until 'operonctl unfreeze' (%s)\n", cell(answer.value("reason", reason)).c_str());
-  if (stop_all) std::printf("stopped %s runs, the last one after %s ms\n", cell(answer.at("stopped")).c_str(), cell(answer.at("lastStopMs")).c_str());
+  if (stop_all)
+    std::printf("stopped %s runs, the last one after %s ms\n", cell(answer.at("stopped")).c_str(), cell(answer.at("lastStopMs")).c_str());
   const bool all = !answer.contains("notConfirmed") || answer["notConfirmed"].empty();
   if (!all) std::fprintf(stderr, "operonctl: not confirmed yet: %s\n", cell(answer["notConfirmed"]).c_str());
   return all ? exit_ok : exit_refused;

@@ -52,7 +52,8 @@ int scenarios(const Settings& s, const std::string& registry) {
 
 int scenario(const Settings& s, const std::string& name, const std::string& registry) {
   Client client(s);
-  const json answer = client.json("GET", "/operon/v1/scenarios/" + escape(name) + (registry.empty() ? "" : "?registry=" + escape(registry)));
+  const json answer =
+      client.json("GET", "/operon/v1/scenarios/" + escape(name) + (registry.empty() ? "" : "?registry=" + escape(registry)));
   print_object(s,
                {{"Name", "name"},
                 {"Title", "title"},
@@ -128,7 +129,8 @@ int status(const Settings& s) {
     size_t count = 0;
     std::string more;
     do {
-      const json page = client.json("GET", std::string("/scenarios/run?limit=500&status=") + phase + (more.empty() ? "" : "&continue=" + escape(more)));
+      const json page =
+          client.json("GET", std::string("/scenarios/run?limit=500&status=") + phase + (more.empty() ? "" : "&continue=" + escape(more)));
       count += page.at("jobs").size();
       more = page.value("continue", "");
     } while (!more.empty());

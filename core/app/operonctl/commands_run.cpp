@@ -138,8 +138,8 @@ json wait_until_ended(Client& client, const std::string& id) {
 int report_end(const Settings& s, const json& job) {
   const std::string status = job.at("status");
   if (s.output == Output::json || s.output == Output::yaml) print_object(s, {}, job, "jobId");
-  std::fprintf(stderr, "run %s: %s%s%s\n", cell(job.at("jobId")).c_str(), colour_status(s, status).c_str(), job.contains("message") ? ": " : "",
-               job.contains("message") ? cell(job["message"]).c_str() : "");
+  std::fprintf(stderr, "run %s: %s%s%s\n", cell(job.at("jobId")).c_str(), colour_status(s, status).c_str(),
+               job.contains("message") ? ": " : "", job.contains("message") ? cell(job["message"]).c_str() : "");
   return status == "Succeeded" ? exit_ok : status == "Stopped" ? exit_run_stopped : exit_run_failed;
 }
 

@@ -59,7 +59,9 @@ std::string bash(const CLI::App& app) {
 }
 
 std::string zsh(const CLI::App& app) {
-  return "#compdef operonctl\n# zsh completion for operonctl: source <(operonctl completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n" + bash(app);
+  return "#compdef operonctl\n# zsh completion for operonctl: source <(operonctl completion zsh)\nautoload -U +X bashcompinit && "
+         "bashcompinit\n" +
+         bash(app);
 }
 
 std::string fish_quote(std::string text) {
@@ -76,8 +78,10 @@ std::string fish(const CLI::App& app) {
   for (const CLI::App* sub : all_of(app)) {
     const std::string name = sub->get_name();
     out += "complete -c operonctl -n __fish_use_subcommand -a " + name + " -d " + fish_quote(sub->get_description()) + "\n";
-    for (const auto& nested : commands_of(*sub)) out += "complete -c operonctl -n '__fish_seen_subcommand_from " + name + "' -a " + nested + "\n";
-    for (const auto& option : options_of(*sub)) out += "complete -c operonctl -n '__fish_seen_subcommand_from " + name + "' -l " + option.substr(2) + "\n";
+    for (const auto& nested : commands_of(*sub))
+      out += "complete -c operonctl -n '__fish_seen_subcommand_from " + name + "' -a " + nested + "\n";
+    for (const auto& option : options_of(*sub))
+      out += "complete -c operonctl -n '__fish_seen_subcommand_from " + name + "' -l " + option.substr(2) + "\n";
   }
   out += "complete -c operonctl -n '__fish_seen_subcommand_from scenario run' -a '(operonctl scenarios -o name 2>/dev/null)'\n";
   out += "complete -c operonctl -n '__fish_seen_subcommand_from job logs stop' -a '(operonctl jobs --limit 50 -o name 2>/dev/null)'\n";

@@ -7,10 +7,10 @@
 namespace operon::ctl {
 
 struct DynamicSymbols {
-  std::vector<std::string> exported;        ///< defined, global or weak
-  std::vector<std::string> undefined;       ///< to be found elsewhere
-  std::vector<std::string> unique;          ///< STB_GNU_UNIQUE: they keep a library mapped and are shared between plugins
-  std::vector<std::string> versions_needed; ///< "GLIBC_2.34" ...
+  std::vector<std::string> exported;         ///< defined, global or weak
+  std::vector<std::string> undefined;        ///< to be found elsewhere
+  std::vector<std::string> unique;           ///< STB_GNU_UNIQUE: they keep a library mapped and are shared between plugins
+  std::vector<std::string> versions_needed;  ///< "GLIBC_2.34" ...
 };
 
 /// 64-bit little-endian ELF of this machine's kind. Throws Error(invalid_argument) naming the file and what is wrong with it.

@@ -1,4 +1,5 @@
-/// core/app/operonctl/lone_plugin.hpp: one plugin library in this process, without a host daemon: what `plugin call` and `plugin validate` stand on.
+/// core/app/operonctl/lone_plugin.hpp: one plugin library in this process, without a host daemon: what `plugin call` and `plugin validate`
+/// stand on.
 #pragma once
 
 #include <filesystem>

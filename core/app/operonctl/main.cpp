@@ -112,7 +112,7 @@ void add_jobs(CLI::App& app, CommandLine& c) {
   auto* stop_command = app.add_subcommand("stop", "Stop a run and undo it, or all of them");
   auto* id = stop_command->add_option("ID", c.word, "Job id");
   stop_command->add_flag("--all", c.all, "Every run that has not ended")->excludes(id);
-  stop_command->callback([&c, stop_command] {
+  stop_command->callback([&c] {
     if (c.word.empty() && !c.all) throw CLI::RequiredError("stop: a job ID or --all");
     c.action = [&c] { return c.all ? stop_all(c.settings) : stop(c.settings, c.word); };
   });

@@ -28,7 +28,8 @@ nlohmann::json at(const nlohmann::json& row, const std::string& member) {
 
 /// Columns a terminal shows for this UTF-8 text: one a code point, which is right for what servers send here.
 size_t width(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 void print_line(const std::vector<std::string>& cells, const std::vector<size_t>& widths, const Settings& s, bool status_colours) {
@@ -53,7 +54,8 @@ void print_whole(const Settings& s, const nlohmann::json& whole) {
 
 std::string cell(const nlohmann::json& value) {
   if (value.is_null()) return "-";
-  const std::string text = value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string text =
+      value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return text.empty() ? "-" : base::printable(text, cell_bytes_max);
 }
 

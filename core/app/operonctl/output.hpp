@@ -18,7 +18,8 @@ struct Column {
 };
 
 /// Prints rows (a JSON array of objects) in the chosen form. `name_member` is what -o name prints; `whole` is what json and yaml print.
-void print_rows(const Settings&, const std::vector<Column>&, const nlohmann::json& rows, const std::string& name_member, const nlohmann::json& whole);
+void print_rows(const Settings&, const std::vector<Column>&, const nlohmann::json& rows, const std::string& name_member,
+                const nlohmann::json& whole);
 
 /// Prints one object: as a two-column table, or whole.
 void print_object(const Settings&, const std::vector<Column>&, const nlohmann::json& object, const std::string& name_member);

@@ -25,12 +25,13 @@ void show(uint32_t stream, std::string_view chunk) {
 
 }  // namespace
 
-int plugin_call(const std::string& library, const std::string& interface_id, const std::string& verb, const std::string& request, const std::string& config,
-                int64_t timeout_ms) {
+int plugin_call(const std::string& library, const std::string& interface_id, const std::string& verb, const std::string& request,
+                const std::string& config, int64_t timeout_ms) {
   LonePlugin lone(library, config);
   const plugin::VerbRef found = lone.instance().find(interface_id, verb);
   if (!found)
-    throw Error{Code::not_found, library + " offers no verb '" + verb + "' of " + interface_id + "; its interfaces are: " + verbs_of(lone.instance())};
+    throw Error{Code::not_found,
+                library + " offers no verb '" + verb + "' of " + interface_id + "; its interfaces are: " + verbs_of(lone.instance())};
   plugin::CallContext context;
   context.timeout = std::chrono::milliseconds(timeout_ms);
   const std::string reply = lone.instance().call(found, request, context, show);

@@ -21,7 +21,8 @@ fs::path template_folder() {
   for (const fs::path& candidate : {program / "../share/operon/template", program / "../../plugins/template"}) {
     if (fs::is_directory(candidate)) return fs::canonical(candidate);
   }
-  throw Error{Code::not_found, "no plugin template beside " + program.string() + " (expected ../share/operon/template); is operon installed whole?"};
+  throw Error{Code::not_found,
+              "no plugin template beside " + program.string() + " (expected ../share/operon/template); is operon installed whole?"};
 }
 
 bool is_plugin_name(const std::string& name) {
@@ -76,8 +77,10 @@ int plugin_new(const std::string& dir, const std::string& kind, const std::strin
   const fs::path leaf = folder.filename().empty() ? folder.parent_path().filename() : folder.filename();
   const std::string name = given_name.empty() ? leaf.string() : given_name;
   if (!is_plugin_name(name))
-    throw Error{Code::invalid_argument, "'" + name + "' is no plugin name: lower-case letters, digits and '-', beginning with a letter; --name gives another"};
-  if (fs::exists(folder) && !fs::is_empty(folder)) throw Error{Code::already_exists, folder.string() + " is there and not empty; nothing was written"};
+    throw Error{Code::invalid_argument,
+                "'" + name + "' is no plugin name: lower-case letters, digits and '-', beginning with a letter; --name gives another"};
+  if (fs::exists(folder) && !fs::is_empty(folder))
+    throw Error{Code::already_exists, folder.string() + " is there and not empty; nothing was written"};
   const fs::path templates = template_folder();
   base::make_dirs(folder, 0755);
   copy_tree(templates / "common", folder, name);

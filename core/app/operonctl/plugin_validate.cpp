@@ -28,7 +28,8 @@ struct Subject {
 Finding check_exports(const Subject& s) {
   const DynamicSymbols symbols = read_dynamic_symbols(s.library);
   for (const auto& name : symbols.exported) {
-    if (name != OPERON_ENTRY_SYMBOL) return {Verdict::failed, "exports '" + name + "'; only " OPERON_ENTRY_SYMBOL " may be (operon_add_plugin() hides the rest)"};
+    if (name != OPERON_ENTRY_SYMBOL)
+      return {Verdict::failed, "exports '" + name + "'; only " OPERON_ENTRY_SYMBOL " may be (operon_add_plugin() hides the rest)"};
   }
   if (symbols.exported.empty()) return {Verdict::failed, "does not export " OPERON_ENTRY_SYMBOL};
   return {Verdict::passed, "exports " OPERON_ENTRY_SYMBOL " and nothing else"};
@@ -36,9 +37,11 @@ Finding check_exports(const Subject& s) {
 
 Finding check_symbols(const Subject& s) {
   const DynamicSymbols symbols = read_dynamic_symbols(s.library);
-  if (!symbols.unique.empty()) return {Verdict::failed, "has STB_GNU_UNIQUE symbols, '" + symbols.unique[0] + "' among them; build with -fno-gnu-unique"};
+  if (!symbols.unique.empty())
+    return {Verdict::failed, "has STB_GNU_UNIQUE symbols, '" + symbols.unique[0] + "' among them; build with -fno-gnu-unique"};
   for (const auto& name : symbols.undefined) {
-    if (name.find("google8protobuf") != std::string::npos || name.find("4absl") != std::string::npos || name.find("4grpc") != std::string::npos)
+    if (name.find("google8protobuf") != std::string::npos || name.find("4absl") != std::string::npos ||
+        name.find("4grpc") != std::string::npos)
       return {Verdict::failed, "needs protobuf, absl or gRPC from outside ('" + name + "'): two users of one proto abort at load"};
   }
   const std::string floor = glibc_floor(symbols.versions_needed);
@@ -54,7 +57,8 @@ Finding check_load(const Subject& s) {
   const auto begin = Clock::now();
   LonePlugin lone(s.library, s.config);
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-  const std::string text = "loads and configures in " + std::to_string(took.count()) + " ms; digest, schema, interfaces and verbs are right";
+  const std::string text =
+      "loads and configures in " + std::to_string(took.count()) + " ms; digest, schema, interfaces and verbs are right";
   return {took <= load_budget ? Verdict::passed : Verdict::failed, took <= load_budget ? text : text + ", but more than 500 ms"};
 }
 
@@ -63,7 +67,8 @@ Finding check_reconfigure(const Subject& s) {
   const std::string name = lone.instance().name();
   lone.instances().reconfigure(name, s.config);
   lone.instances().reconfigure(name, s.config);
-  return {lone.instance().state() == plugin::InstanceState::ready ? Verdict::passed : Verdict::failed, "configure again, twice, keeps the instance ready"};
+  return {lone.instance().state() == plugin::InstanceState::ready ? Verdict::passed : Verdict::failed,
+          "configure again, twice, keeps the instance ready"};
 }
 
 Finding check_bad_configuration(const Subject& s) {
@@ -116,11 +121,13 @@ Finding check_payloads(const Subject& s) {
       } catch (const Error& e) {
         ++refused;
         if (e.code() == Code::deadline_exceeded)
-          return {Verdict::failed, std::string(verb.verb->name.ptr, verb.verb->name.len) + " does not answer " + payload.substr(0, 60) + " within 2 s"};
+          return {Verdict::failed,
+                  std::string(verb.verb->name.ptr, verb.verb->name.len) + " does not answer " + payload.substr(0, 60) + " within 2 s"};
       }
     }
   }
-  if (lone.instances().info().at(0).faults > 0) return {Verdict::failed, "hostile payloads led to faults: nonsense, double or late answers"};
+  if (lone.instances().info().at(0).faults > 0)
+    return {Verdict::failed, "hostile payloads led to faults: nonsense, double or late answers"};
   return {Verdict::passed, std::to_string(calls) + " hostile payloads, " + std::to_string(refused) + " refused, none led to a fault"};
 }
 
@@ -166,7 +173,8 @@ Finding check_stop(const Subject& s) {
   const auto begin = Clock::now();
   { LonePlugin lone(s.library, s.config); }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-  return {took < std::chrono::milliseconds(5000) ? Verdict::passed : Verdict::failed, "quiesce and destroy, with the load: " + std::to_string(took.count()) + " ms"};
+  return {took < std::chrono::milliseconds(5000) ? Verdict::passed : Verdict::failed,
+          "quiesce and destroy, with the load: " + std::to_string(took.count()) + " ms"};
 }
 
 struct Check {
@@ -174,11 +182,10 @@ struct Check {
   Finding (*run)(const Subject&);
 };
 
-constexpr Check checks[] = {{"exports", check_exports},       {"symbols", check_symbols},
-                            {"manifest", check_manifest},     {"load", check_load},
-                            {"reconfigure", check_reconfigure}, {"bad configuration", check_bad_configuration},
-                            {"payloads", check_payloads},     {"cancellation", check_cancel},
-                            {"stop", check_stop}};
+constexpr Check checks[] = {
+    {"exports", check_exports},   {"symbols", check_symbols},         {"manifest", check_manifest},
+    {"load", check_load},         {"reconfigure", check_reconfigure}, {"bad configuration", check_bad_configuration},
+    {"payloads", check_payloads}, {"cancellation", check_cancel},     {"stop", check_stop}};
 
 }  // namespace
 

@@ -22,9 +22,11 @@ std::string request_targets(Client& client) {
   while (true) {
     const Answer answer = client.request("GET", "/targets/" + escape(id));
     if (answer.status == 200) return id;
-    if (answer.status != 202) throw Error{Code::unavailable, "target request " + id + ": the server answered " + std::to_string(answer.status)};
+    if (answer.status != 202)
+      throw Error{Code::unavailable, "target request " + id + ": the server answered " + std::to_string(answer.status)};
     if (std::chrono::steady_clock::now() > give_up)
-      throw Error{Code::deadline_exceeded, "target request " + id + " is not completed after 70 s; a target provider may hang: see 'operonctl plugin list'"};
+      throw Error{Code::deadline_exceeded,
+                  "target request " + id + " is not completed after 70 s; a target provider may hang: see 'operonctl plugin list'"};
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, 500ms);
   }
