@@ -22,15 +22,18 @@ void check_listeners(const Settings& settings, std::vector<std::string>& problem
   for (const auto& text : settings.listen) {
     const auto address = parse_address(text);
     if (!address || is_loopback(address->host)) continue;
-    problems.push_back("listen: " + text +
-                       " can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start faults; set rest.auth "
-                       "to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true");
+    problems.push_back(
+        "listen: " + text +
+        " can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start faults; set rest.auth "
+        "to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true");
   }
 }
 
 void check_tls(const std::string& key, const TlsFiles& tls, std::vector<std::string>& problems) {
-  if (tls.cert.empty() != tls.key.empty()) problems.push_back(key + ": cert and key go together; " + (tls.cert.empty() ? "cert" : "key") + " is missing");
-  if (!tls.client_ca.empty() && tls.cert.empty()) problems.push_back(key + ".client_ca: only a listener with cert and key can ask for certificates");
+  if (tls.cert.empty() != tls.key.empty())
+    problems.push_back(key + ": cert and key go together; " + (tls.cert.empty() ? "cert" : "key") + " is missing");
+  if (!tls.client_ca.empty() && tls.cert.empty())
+    problems.push_back(key + ".client_ca: only a listener with cert and key can ask for certificates");
 }
 
 void check_default(const Settings& settings, const char* key, const std::string& name, std::vector<std::string>& problems) {

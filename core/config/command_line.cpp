@@ -47,8 +47,8 @@ void add_options(CLI::App& app, std::vector<Given>& given) {
 }
 
 std::vector<std::string> known_flags() {
-  std::vector<std::string> names{"--config", "--set", "--check-config", "--print-config", "--help", "--version", "--help-markdown",
-                                 std::string(api_port_flag)};
+  std::vector<std::string> names{"--config", "--set",     "--check-config",  "--print-config",
+                                 "--help",   "--version", "--help-markdown", std::string(api_port_flag)};
   for (const auto& option : options()) {
     names.push_back(option.flag());
     names.insert(names.end(), option.flag_aliases.begin(), option.flag_aliases.end());
@@ -60,7 +60,8 @@ std::vector<std::string> known_flags() {
 [[noreturn]] void fail_unknown(const std::string& argument) {
   const auto name = argument.substr(0, argument.find('='));
   const auto near = base::nearest(name, known_flags());
-  std::string text = name.starts_with('-') ? "unknown flag " + base::printable(name) : "operond takes no argument \"" + base::printable(argument) + "\"";
+  std::string text =
+      name.starts_with('-') ? "unknown flag " + base::printable(name) : "operond takes no argument \"" + base::printable(argument) + "\"";
   for (size_t i = 0; i < near.size(); ++i) text += (i == 0 ? "; did you mean " : i + 1 == near.size() ? " or " : ", ") + near[i];
   throw Error(Code::invalid_argument, text + (near.empty() ? "; operond --help lists all flags" : "?"));
 }

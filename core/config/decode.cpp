@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t instance_name_bytes_max = 63;
 
-std::string in_quotes(std::string_view text) { return "\"" + base::printable(text) + "\""; }
+std::string in_quotes(std::string_view text) {
+  return "\"" + base::printable(text) + "\"";
+}
 
 std::string suggestion(const std::vector<std::string>& names) {
   std::string text;
@@ -101,8 +103,8 @@ class Filler {
     if (!number) {
       problem(value, in_quotes(value.text) + " is not " + number_words());
     } else if (*number < option_.min || *number > option_.max) {
-      problem(value, number_text(*number, option_.unit) + " is outside of what is allowed: " + number_text(option_.min, option_.unit) + " to " +
-                         number_text(option_.max, option_.unit));
+      problem(value, number_text(*number, option_.unit) + " is outside of what is allowed: " + number_text(option_.min, option_.unit) +
+                         " to " + number_text(option_.max, option_.unit));
     } else {
       *into = *number;
     }
@@ -184,7 +186,8 @@ PluginEntry decode_plugin(const TreeMember& member, std::vector<std::string>& pr
   }
   if (member.value.kind == Tree::Kind::null) return entry;
   if (member.value.kind != Tree::Kind::map) {
-    problems.push_back(member.where + ": " + key + " must be a map of plugin, isolation, required and config, not " + kind_text(member.value));
+    problems.push_back(member.where + ": " + key + " must be a map of plugin, isolation, required and config, not " +
+                       kind_text(member.value));
     return entry;
   }
   for (const auto& part : member.value.members) {
@@ -208,8 +211,9 @@ PluginEntry decode_plugin(const TreeMember& member, std::vector<std::string>& pr
       problems.push_back(part.where + ": " + key + ".config must be a map, not " + kind_text(value));
     } else {
       const auto near = base::nearest(part.name, known);
-      problems.push_back(part.where + ": unknown key " + in_quotes(key + "." + part.name) +
-                         (near.empty() ? "; an instance has plugin, isolation, required and config" : "; did you mean " + suggestion(near) + "?"));
+      problems.push_back(
+          part.where + ": unknown key " + in_quotes(key + "." + part.name) +
+          (near.empty() ? "; an instance has plugin, isolation, required and config" : "; did you mean " + suggestion(near) + "?"));
     }
   }
   return entry;

@@ -115,7 +115,8 @@ std::string help_markdown() {
       "<!-- Written by `operond --help-markdown`; change core/config/options.cpp instead. -->\n\n"
       "Every option is a key of the YAML file (`operond --config FILE`), a flag and an environment variable. What counts: flag, then\n"
       "environment, then file, then default. `--set KEY=VALUE` overrides any key, plugin configuration included. Options marked with an\n"
-      "asterisk are read again on SIGHUP, and so is the configuration of plugin instances; the others need a restart, and a reload says so.\n"
+      "asterisk are read again on SIGHUP, and so is the configuration of plugin instances; the others need a restart, and a reload says "
+      "so.\n"
       "Sizes may be written as 64KiB or 32MiB, times as 500ms, 30s, 5m, 6h or 7d.\n";
   std::string section = "-";
   for (const auto& option : options()) {
@@ -131,12 +132,13 @@ std::string help_markdown() {
     std::string variables = "`" + option.environment() + "`";
     for (const auto& alias : alias_variables(option)) variables += ", `" + alias + "`";
     out += "| `" + option.key + "`" + (option.reloadable ? " \\*" : "") + " | " + option.help +
-           (option.needs_cluster ? "; without effect until a cluster is used" : "") + " | " + value + " | " + default_of(option) + " | " + flags +
-           " | " + variables + " |\n";
+           (option.needs_cluster ? "; without effect until a cluster is used" : "") + " | " + value + " | " + default_of(option) + " | " +
+           flags + " | " + variables + " |\n";
   }
   out +=
       "\n## `plugins`\n\n"
-      "A map from instance names, which routes and requests use, to `{plugin, isolation, required, config}`. A map in the file replaces the\n"
+      "A map from instance names, which routes and requests use, to `{plugin, isolation, required, config}`. A map in the file replaces "
+      "the\n"
       "embedded one (`target-file`, `registry-dir`, `runner-process`); `--set` changes single members of what is in force, and\n"
       "`--set plugins.NAME=null` removes an instance.\n\n"
       "| Member | Meaning | Default |\n|---|---|---|\n"

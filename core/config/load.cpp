@@ -32,8 +32,8 @@ Tree embedded_tree(const Surroundings& around) {
 
 void lay_over(Tree& below, Tree above, bool top);
 
-/// A file's `plugins` says which instances there are, all of them: a host must not get instances that its file never named. One that bears an
-/// embedded name starts from the embedded configuration, so that `registry-dir:` alone finds its scenarios.
+/// A file's `plugins` says which instances there are, all of them: a host must not get instances that its file never named. One that bears
+/// an embedded name starts from the embedded configuration, so that `registry-dir:` alone finds its scenarios.
 void lay_plugins(Tree& below, Tree above) {
   if (below.kind == Tree::Kind::map && above.kind == Tree::Kind::map) {
     for (auto& member : above.members) {

@@ -20,8 +20,8 @@ struct Loaded {
 /// Never throws for what a user wrote: that is in `problems`.
 Loaded load(const CommandLine&, const Surroundings&);
 
-/// What is right in itself and wrong together: listeners without authentication, half a certificate, placements that are not there, defaults
-/// that name no instance. Appends to `problems`.
+/// What is right in itself and wrong together: listeners without authentication, half a certificate, placements that are not there,
+/// defaults that name no instance. Appends to `problems`.
 void check(const Settings&, std::vector<std::string>& problems);
 
 /// The settings as a YAML document that loads to the same settings.

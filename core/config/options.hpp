@@ -22,16 +22,16 @@ enum class Form { any, address, path };
 struct Option {
   std::string key;  ///< "rest.body_bytes_max"
   Slot (*slot)(Settings&) = nullptr;
-  std::string help;              ///< one sentence without its full stop
-  bool reloadable = false;       ///< SIGHUP takes a new value up
-  Form form = Form::any;         ///< of strings and list entries
+  std::string help;         ///< one sentence without its full stop
+  bool reloadable = false;  ///< SIGHUP takes a new value up
+  Form form = Form::any;    ///< of strings and list entries
   std::vector<std::string> choices = {};
-  Unit unit = Unit::none;        ///< of numbers
+  Unit unit = Unit::none;  ///< of numbers
   int64_t min = 1, max = INT32_MAX;
   std::vector<std::string> flag_aliases = {};
   std::vector<std::string> environment_aliases = {};  ///< the first that is set counts
-  bool needs_cluster = false;    ///< kept and shown, without effect on a host without a cluster
-  std::string flag_name = {};    ///< where it is not the key's: a flag that is repeated reads in the singular
+  bool needs_cluster = false;                         ///< kept and shown, without effect on a host without a cluster
+  std::string flag_name = {};                         ///< where it is not the key's: a flag that is repeated reads in the singular
 
   std::string flag() const;         ///< "--rest-body-bytes-max"
   std::string environment() const;  ///< "OPERON_REST_BODY_BYTES_MAX"

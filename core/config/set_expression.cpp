@@ -23,7 +23,8 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(Code::invalid_argument, where_ + ": \"" + base::printable(text_) + "\": " + what + "; write KEY=VALUE, as in rest.auth=token-file");
+    throw Error(Code::invalid_argument,
+                where_ + ": \"" + base::printable(text_) + "\": " + what + "; write KEY=VALUE, as in rest.auth=token-file");
   }
   bool more() const { return at_ < text_.size(); }
 
@@ -64,7 +65,8 @@ class Parser {
     const auto digits = text_.substr(at_ + 1, close == std::string_view::npos ? 0 : close - at_ - 1);
     PathStep step;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), step.index);
-    if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || step.index < 0) fail("an index is a number in brackets");
+    if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || step.index < 0)
+      fail("an index is a number in brackets");
     at_ = close + 1;
     return step;
   }
@@ -108,6 +110,8 @@ class Parser {
 
 }  // namespace
 
-std::vector<Assignment> parse_set(std::string_view expression, const std::string& where) { return Parser(expression, where).all(); }
+std::vector<Assignment> parse_set(std::string_view expression, const std::string& where) {
+  return Parser(expression, where).all();
+}
 
 }  // namespace operon::config

@@ -1,5 +1,5 @@
-/// core/config/settings.hpp: the host's whole configuration, typed and defaulted. The defaults written here are the embedded ones: a host with
-/// no configuration file at all runs on them.
+/// core/config/settings.hpp: the host's whole configuration, typed and defaulted. The defaults written here are the embedded ones: a host
+/// with no configuration file at all runs on them.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@ namespace operon::config {
 
 /// A certificate for a listener; empty paths = plain HTTP.
 struct TlsFiles {
-  std::string cert, key;   ///< PEM
-  std::string client_ca;   ///< callers must show a certificate of it
+  std::string cert, key;  ///< PEM
+  std::string client_ca;  ///< callers must show a certificate of it
 };
 
 struct LogSettings {

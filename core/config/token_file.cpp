@@ -58,7 +58,8 @@ TokenEntry parse_line(std::string_view line, const std::string& where) {
 TokenFile TokenFile::read(const std::filesystem::path& path) {
   struct stat status {};
   if (stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    throw Error(Code::permission_denied, "the token file " + path.string() + " may be read or written by others than its owner; run: chmod 600 " + path.string());
+    throw Error(Code::permission_denied,
+                "the token file " + path.string() + " may be read or written by others than its owner; run: chmod 600 " + path.string());
   }
   return parse(base::read_file(path, token_file_bytes_max), path.string());
 }

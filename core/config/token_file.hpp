@@ -23,8 +23,8 @@ struct TokenEntry {
 class TokenFile {
  public:
   /// Empty lines and lines beginning with # are skipped. Throws Error(invalid_argument) naming file and line, never the token: not three
-  /// parts, a token under 16 characters, an unknown role, a token given twice, no token at all; permission_denied when others than the owner
-  /// may read or write the file.
+  /// parts, a token under 16 characters, an unknown role, a token given twice, no token at all; permission_denied when others than the
+  /// owner may read or write the file.
   static TokenFile read(const std::filesystem::path&);
   static TokenFile parse(std::string_view text, const std::string& name);
 

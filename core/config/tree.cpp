@@ -34,7 +34,8 @@ Tree& descend(Tree& tree, const PathStep& step, const std::string& where, const 
   if (step.index < 0) {
     if (tree.kind == Tree::Kind::null) tree.kind = Tree::Kind::map;
     if (tree.kind != Tree::Kind::map) {
-      throw Error(Code::invalid_argument, where + ": " + path_text(path) + ": \"" + step.name + "\" is asked of something that is not a map");
+      throw Error(Code::invalid_argument,
+                  where + ": " + path_text(path) + ": \"" + step.name + "\" is asked of something that is not a map");
     }
     return tree.member(step.name, where);
   }
@@ -86,7 +87,9 @@ const Tree* Tree::find(std::string_view name) const {
   return nullptr;
 }
 
-Tree* Tree::find(std::string_view name) { return const_cast<Tree*>(std::as_const(*this).find(name)); }
+Tree* Tree::find(std::string_view name) {
+  return const_cast<Tree*>(std::as_const(*this).find(name));
+}
 
 Tree& Tree::member(std::string_view name, const std::string& place) {
   if (Tree* found = find(name)) return *found;

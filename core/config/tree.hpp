@@ -49,8 +49,8 @@ Path path_of(std::string_view dotted_key);
 /// "plugins.a\.b.config.x[0]"
 std::string path_text(const Path&);
 
-/// Puts `value` at the path, making maps and lists on the way; a null value removes the member. Throws Error(invalid_argument) when something on
-/// the way is neither, or when an index is not within the list or its end.
+/// Puts `value` at the path, making maps and lists on the way; a null value removes the member. Throws Error(invalid_argument) when
+/// something on the way is neither, or when an index is not within the list or its end.
 void put(Tree& root, const Path&, Tree value);
 /// Null when there is nothing.
 const Tree* look_up(const Tree& root, std::string_view dotted_key);

@@ -15,7 +15,7 @@ struct Suffix {
 };
 
 constexpr int64_t kibi = 1024;
-constexpr std::array byte_suffixes{Suffix{"GiB", kibi * kibi * kibi}, Suffix{"MiB", kibi* kibi}, Suffix{"KiB", kibi}, Suffix{"B", 1}};
+constexpr std::array byte_suffixes{Suffix{"GiB", kibi* kibi* kibi}, Suffix{"MiB", kibi* kibi}, Suffix{"KiB", kibi}, Suffix{"B", 1}};
 constexpr std::array ms_suffixes{Suffix{"ms", 1}, Suffix{"d", 86400000}, Suffix{"h", 3600000}, Suffix{"m", 60000}, Suffix{"s", 1000}};
 constexpr std::array second_suffixes{Suffix{"d", 86400}, Suffix{"h", 3600}, Suffix{"m", 60}, Suffix{"s", 1}};
 

@@ -11,8 +11,8 @@ namespace operon::config {
 
 enum class Unit { none, bytes, milliseconds, seconds };
 
-/// "4096", "64KiB", "1.5GiB"; "250", "250ms", "30s", "5m", "6h", "7d". A bare number is in the unit itself. Absent when it is not such a number
-/// or does not fit.
+/// "4096", "64KiB", "1.5GiB"; "250", "250ms", "30s", "5m", "6h", "7d". A bare number is in the unit itself. Absent when it is not such a
+/// number or does not fit.
 std::optional<int64_t> parse_number(std::string_view text, Unit);
 /// The shortest exact form: "32MiB", "30s", "7d", "100".
 std::string number_text(int64_t, Unit);

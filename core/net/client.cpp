@@ -80,8 +80,8 @@ Client::Id Client::start(Request request, Done done) {
     if (self.stopping) throw Error(Code::unavailable, "the HTTP client is stopping");
     if (self.in_hand >= static_cast<size_t>(self.limits.requests_max) + self.limits.requests_queued_max) {
       if (self.observe) self.observe({"refused", std::chrono::nanoseconds(0)});
-      throw Error(Code::resource_exhausted, "the HTTP client has " + std::to_string(self.in_hand) + " requests in hand (net.requests_max and " +
-                                                "net.requests_queued_max); try again later");
+      throw Error(Code::resource_exhausted, "the HTTP client has " + std::to_string(self.in_hand) +
+                                                " requests in hand (net.requests_max and " + "net.requests_queued_max); try again later");
     }
     if (self.multi == nullptr) {
       self.multi = curl_library().multi_init();

@@ -24,7 +24,7 @@ struct ClientLimits {
   unsigned connections_kept_max = 64;
   std::chrono::milliseconds connect_ms_max{10000};
   std::chrono::milliseconds timeout_ms_default{30000};
-  size_t response_bytes_max = 16u << 20;        ///< of a body, unpacked
+  size_t response_bytes_max = 16u << 20;  ///< of a body, unpacked
   size_t response_header_bytes_max = 64u << 10;
   unsigned redirects_max = 5;
   std::string ca_bundle_file;  ///< PEM; empty = the system's
@@ -57,8 +57,9 @@ struct Observation {
   std::chrono::nanoseconds took{0};
 };
 
-/// Thread-safe. Proxies come from http_proxy, https_proxy and no_proxy. A redirect to another host, port or scheme carries no credentials: only
-/// the headers Accept*, Content-* and User-Agent go there, and no body. Messages name scheme, host and path of a URL, never its user or query.
+/// Thread-safe. Proxies come from http_proxy, https_proxy and no_proxy. A redirect to another host, port or scheme carries no credentials:
+/// only the headers Accept*, Content-* and User-Agent go there, and no body. Messages name scheme, host and path of a URL, never its user
+/// or query.
 class Client {
  public:
   using Id = uint64_t;
@@ -67,9 +68,10 @@ class Client {
   explicit Client(ClientLimits = {}, std::function<void(const Observation&)> observe = {});
   ~Client();  ///< cancels what is in flight: `done` is called for each
 
-  /// Never blocks. `done` is called once, on the client's thread, and must not block; or, when the request cannot even begin (INVALID_ARGUMENT,
-  /// RESOURCE_EXHAUSTED, UNAVAILABLE while stopping), on this one before it returns. Other errors: UNAVAILABLE (no connection, TLS),
-  /// DEADLINE_EXCEEDED, CANCELLED, RESOURCE_EXHAUSTED (the answer is larger than allowed). Any status of a server is a Reply.
+  /// Never blocks. `done` is called once, on the client's thread, and must not block; or, when the request cannot even begin
+  /// (INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE while stopping), on this one before it returns. Other errors: UNAVAILABLE (no
+  /// connection, TLS), DEADLINE_EXCEEDED, CANCELLED, RESOURCE_EXHAUSTED (the answer is larger than allowed). Any status of a server is a
+  /// Reply.
   Id start(Request, Done);
   /// Ends it early; `done` still comes. Harmless for one that ended.
   void cancel(Id);

@@ -12,7 +12,8 @@ constexpr const char* soname = "libcurl.so.4";
 template <class Function>
 void find(void* library, const char* name, Function& function) {
   function = reinterpret_cast<Function>(dlsym(library, name));
-  if (function == nullptr) throw Error(Code::unavailable, std::string(soname) + ": " + name + " is missing; a libcurl of 7.85 or later is needed");
+  if (function == nullptr)
+    throw Error(Code::unavailable, std::string(soname) + ": " + name + " is missing; a libcurl of 7.85 or later is needed");
 }
 
 CurlLibrary load() {

@@ -1,7 +1,7 @@
 /// core/net/curl_library.hpp: libcurl, loaded when it is first needed. Private to core/net.
 ///
-/// Debian's libcurl brings some twenty libraries with it (LDAP, Kerberos, two TLS stacks): 4 MB of resident memory and a good part of the start,
-/// which a host whose plugins fetch nothing should not pay.
+/// Debian's libcurl brings some twenty libraries with it (LDAP, Kerberos, two TLS stacks): 4 MB of resident memory and a good part of the
+/// start, which a host whose plugins fetch nothing should not pay.
 #pragma once
 
 #include <curl/curl.h>

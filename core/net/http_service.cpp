@@ -69,7 +69,8 @@ Request request_of(const base::ServiceCall& call) {
   request.insecure_skip_verify = flag_of(object, "skipTls", false);
   request.follow_redirects = flag_of(object, "followRedirects", true);
   request.response_bytes_max = body_bytes_default;
-  if (object.contains("bodyBytesMax")) request.response_bytes_max = static_cast<size_t>(number_of(object, "bodyBytesMax", int64_t{1} << 40));
+  if (object.contains("bodyBytesMax"))
+    request.response_bytes_max = static_cast<size_t>(number_of(object, "bodyBytesMax", int64_t{1} << 40));
   request.timeout = std::chrono::milliseconds(number_of(object, "timeoutMs", 24 * 3600 * 1000));
   if (call.deadline_unix_ms() > 0) {
     const auto left = std::chrono::milliseconds(std::max<int64_t>(call.deadline_unix_ms() - base::system_clock().unix_ms(), 1));
@@ -181,6 +182,8 @@ class HttpService : public base::Service {
 
 }  // namespace
 
-std::shared_ptr<base::Service> make_http_service(std::shared_ptr<Client> client) { return std::make_shared<HttpService>(std::move(client)); }
+std::shared_ptr<base::Service> make_http_service(std::shared_ptr<Client> client) {
+  return std::make_shared<HttpService>(std::move(client));
+}
 
 }  // namespace operon::net

@@ -8,7 +8,8 @@
 
 namespace operon::net {
 
-/// Verb `request`, as in api/schemas/operon.host.http.v1.json. The answer's body comes as chunks of the output stream, raw bytes, before the answer.
+/// Verb `request`, as in api/schemas/operon.host.http.v1.json. The answer's body comes as chunks of the output stream, raw bytes, before
+/// the answer.
 std::shared_ptr<base::Service> make_http_service(std::shared_ptr<Client>);
 
 }  // namespace operon::net

@@ -14,16 +14,21 @@ namespace {
 constexpr size_t method_bytes_max = 20;
 constexpr size_t request_header_bytes_max = 64 << 10;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
-bool starts_with_word(const std::string& name, const char* word) { return strncasecmp(name.c_str(), word, std::string_view(word).size()) == 0; }
+bool starts_with_word(const std::string& name, const char* word) {
+  return strncasecmp(name.c_str(), word, std::string_view(word).size()) == 0;
+}
 
 bool has(const Headers& headers, const char* name) {
   return std::any_of(headers.begin(), headers.end(), [&](const auto& header) { return strcasecmp(header.first.c_str(), name) == 0; });
 }
 
 bool token_char(char c) {
-  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
 size_t body_bytes_max(const Request& request, const ClientLimits& limits) {
@@ -34,8 +39,8 @@ size_t body_bytes_max(const Request& request, const ClientLimits& limits) {
 
 void check(const Request& request) {
   const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
-  if (request.method.empty() || request.method.size() > method_bytes_max || !std::all_of(request.method.begin(), request.method.end(), upper) ||
-      request.method == "CONNECT") {
+  if (request.method.empty() || request.method.size() > method_bytes_max ||
+      !std::all_of(request.method.begin(), request.method.end(), upper) || request.method == "CONNECT") {
     throw Error(Code::invalid_argument, "method: must be GET, POST or another upper-case HTTP method");
   }
   parse_url(request.url);
@@ -52,7 +57,8 @@ void check(const Request& request) {
       if (strcasecmp(name.c_str(), ours) == 0) throw Error(Code::invalid_argument, "headers: " + name + " is set by the client itself");
     }
   }
-  if (bytes > request_header_bytes_max) throw Error(Code::invalid_argument, "headers: more than " + base::bytes_text(request_header_bytes_max));
+  if (bytes > request_header_bytes_max)
+    throw Error(Code::invalid_argument, "headers: more than " + base::bytes_text(request_header_bytes_max));
 }
 
 Transfer::Transfer(Client::Id id, Request request, Client::Done done, const ClientLimits& limits)
@@ -172,7 +178,8 @@ size_t Transfer::on_header(char* data, size_t, size_t bytes, void* self) {
 bool Transfer::redirect() {
   const int status = reply_.status;
   if (!request_.follow_redirects || (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)) return false;
-  const auto location = std::find_if(reply_.headers.begin(), reply_.headers.end(), [](const auto& header) { return header.first == "location"; });
+  const auto location =
+      std::find_if(reply_.headers.begin(), reply_.headers.end(), [](const auto& header) { return header.first == "location"; });
   if (location == reply_.headers.end()) return false;
   const auto next = resolve(request_.url, location->second);
   if (next.empty()) return false;  // to another scheme: the answer itself is all there is
@@ -189,7 +196,8 @@ bool Transfer::redirect() {
   }
   if (!same) {
     std::erase_if(request_.headers, [](const auto& header) {
-      return !starts_with_word(header.first, "accept") && !starts_with_word(header.first, "content-") && strcasecmp(header.first.c_str(), "user-agent") != 0;
+      return !starts_with_word(header.first, "accept") && !starts_with_word(header.first, "content-") &&
+             strcasecmp(header.first.c_str(), "user-agent") != 0;
     });
   }
   request_.url = next;
@@ -212,15 +220,16 @@ bool Transfer::finish(CURLcode code, std::optional<Result>& result) {
   }
   if (!has(request_.headers, "accept-encoding")) {
     const bool packed = has(reply_.headers, "content-encoding");
-    std::erase_if(reply_.headers, [&](const auto& header) {
-      return packed && (header.first == "content-encoding" || header.first == "content-length");
-    });
+    std::erase_if(reply_.headers,
+                  [&](const auto& header) { return packed && (header.first == "content-encoding" || header.first == "content-length"); });
   }
   result = std::move(reply_);
   return false;
 }
 
-std::string Transfer::where() const { return request_.method + " " + shown(request_.url); }
+std::string Transfer::where() const {
+  return request_.method + " " + shown(request_.url);
+}
 
 Error Transfer::deadline_error() const {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - began_).count();
@@ -232,10 +241,12 @@ Error Transfer::failure(CURLcode code) const {
     return Error(Code::resource_exhausted, where() + ": the answer is larger than " + base::bytes_text(body_bytes_max(request_, limits_)));
   }
   if (overflow_ == Overflow::header) {
-    return Error(Code::resource_exhausted, where() + ": the answer's header is larger than " + base::bytes_text(limits_.response_header_bytes_max));
+    return Error(Code::resource_exhausted,
+                 where() + ": the answer's header is larger than " + base::bytes_text(limits_.response_header_bytes_max));
   }
   const std::string reason = error_text_[0] != 0 ? base::printable(error_text_) : curl_library().easy_strerror(code);
-  if (code == CURLE_OPERATION_TIMEDOUT && std::chrono::steady_clock::now() + std::chrono::milliseconds(5) >= deadline_) return deadline_error();
+  if (code == CURLE_OPERATION_TIMEDOUT && std::chrono::steady_clock::now() + std::chrono::milliseconds(5) >= deadline_)
+    return deadline_error();
   return Error(Code::unavailable, where() + ": " + reason);
 }
 

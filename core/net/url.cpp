@@ -1,6 +1,5 @@
 #include "core/net/url.hpp"
 
-
 #include <algorithm>
 #include <memory>
 
@@ -29,7 +28,9 @@ bool set_whole(CURLU* url, const std::string& text) {
   return text.find('\0') == std::string::npos && curl_library().url_set(url, CURLUPART_URL, text.c_str(), 0) == CURLUE_OK;
 }
 
-bool http_scheme(const std::string& scheme) { return scheme == "http" || scheme == "https"; }
+bool http_scheme(const std::string& scheme) {
+  return scheme == "http" || scheme == "https";
+}
 
 }  // namespace
 
@@ -44,7 +45,8 @@ Url parse_url(const std::string& text) {
     throw Error(Code::invalid_argument, "url: the scheme must be http or https, not \"" + base::printable(url.scheme, 20) + "\"");
   }
   url.host = part(handle.get(), CURLUPART_HOST);
-  std::transform(url.host.begin(), url.host.end(), url.host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(url.host.begin(), url.host.end(), url.host.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   url.port = part(handle.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
   url.path = part(handle.get(), CURLUPART_PATH);
   return url;
@@ -69,6 +71,8 @@ std::string resolve(const std::string& base, const std::string& location) {
   return http_scheme(part(handle.get(), CURLUPART_SCHEME)) ? part(handle.get(), CURLUPART_URL) : std::string();
 }
 
-bool same_origin(const Url& a, const Url& b) { return a.scheme == b.scheme && a.host == b.host && a.port == b.port; }
+bool same_origin(const Url& a, const Url& b) {
+  return a.scheme == b.scheme && a.host == b.host && a.port == b.port;
+}
 
 }  // namespace operon::net

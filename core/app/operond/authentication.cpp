@@ -17,7 +17,9 @@ http::Role role_of(config::TokenRole role) {
 
 }  // namespace
 
-Tokens::Tokens(std::filesystem::path path) : path_(std::move(path)) { reload(); }
+Tokens::Tokens(std::filesystem::path path) : path_(std::move(path)) {
+  reload();
+}
 
 size_t Tokens::reload() {
   auto fresh = std::make_shared<const config::TokenFile>(config::TokenFile::read(path_));

@@ -89,7 +89,8 @@ void Host::Parts::start_probes(const config::Settings& settings) {
   add_metrics_route(probe_router);
   add_metrics_route(metrics_router);
   if (!settings.probe_listen.empty()) {
-    probe_server = std::make_unique<http::Server>("probe", std::vector{settings.probe_listen}, probe_router, probe_limits(), anyone, std::nullopt);
+    probe_server =
+        std::make_unique<http::Server>("probe", std::vector{settings.probe_listen}, probe_router, probe_limits(), anyone, std::nullopt);
     probe_server->start();
   }
   if (!settings.metrics.listen.empty()) {
@@ -116,7 +117,8 @@ void Host::Parts::load_plugins(const config::Settings& settings) {
 void Host::Parts::recover(const config::Settings& settings) {
   auto& clock = base::system_clock();
   const auto directory = plugin::directory_of(instances);
-  targets = std::make_unique<targets::Targets>(directory, targets::file_store(state.path() / "targets"), clock, target_limits(settings.targets));
+  targets =
+      std::make_unique<targets::Targets>(directory, targets::file_store(state.path() / "targets"), clock, target_limits(settings.targets));
   logs = std::make_unique<jobs::LogHub>(state.path() / "logs", runners, log_limits(settings.logs));
   jobs = std::make_unique<jobs::JobTable>(store, runners, *logs, clock, job_limits(settings.jobs));
   readiness.add("store", [this] { return jobs->store_trouble(); });
@@ -130,7 +132,8 @@ void Host::Parts::serve(const config::Settings& settings) {
   rest::Settings rest_settings;
   rest_settings.version = OPERON_VERSION;
   rest_settings.interim_status = settings.rest.interim_status;
-  services.reset(new rest::Services{plugin::directory_of(instances), *targets, *run_flow, *jobs, *logs, base::system_clock(), rest_settings});
+  services.reset(
+      new rest::Services{plugin::directory_of(instances), *targets, *run_flow, *jobs, *logs, base::system_clock(), rest_settings});
   rest::add_routes(rest_router, *services);
   http::AccessRules access;
   access.hosts = settings.rest.hosts;
@@ -146,7 +149,8 @@ std::string Host::Parts::plugin_trouble() const {
   std::string text;
   for (const auto& info : instances.info()) {
     if (!info.required || info.state == plugin::InstanceState::ready) continue;
-    text += (text.empty() ? "" : "; ") + info.name + " is " + plugin::to_string(info.state) + (info.reason.empty() ? "" : ": " + info.reason);
+    text +=
+        (text.empty() ? "" : "; ") + info.name + " is " + plugin::to_string(info.state) + (info.reason.empty() ? "" : ": " + info.reason);
   }
   return text;
 }
@@ -197,13 +201,17 @@ void Host::start() {
   }
 }
 
-std::vector<std::string> Host::rest_addresses() const { return parts_->rest_server->addresses(); }
+std::vector<std::string> Host::rest_addresses() const {
+  return parts_->rest_server->addresses();
+}
 
 std::vector<std::string> Host::probe_addresses() const {
   return parts_->probe_server ? parts_->probe_server->addresses() : std::vector<std::string>();
 }
 
-milliseconds Host::drain_time() const { return std::chrono::seconds(settings_.drain_seconds_max); }
+milliseconds Host::drain_time() const {
+  return std::chrono::seconds(settings_.drain_seconds_max);
+}
 
 bool Host::stop(milliseconds grace) {
   const bool whole = parts_->stop(grace);
@@ -230,7 +238,8 @@ void Host::reload(const config::Loaded& loaded) {
       log::info("reload: instance reconfigured", {{"instance", entry->name}});
     } catch (const std::exception& e) {
       all = false;
-      log::error("reload: the instance keeps its old configuration: " + std::string(e.what()), {{"instance", entry->name}, {"at", entry->where}});
+      log::error("reload: the instance keeps its old configuration: " + std::string(e.what()),
+                 {{"instance", entry->name}, {"at", entry->where}});
     }
   }
   if (parts_->tokens) {

@@ -1,5 +1,5 @@
-/// core/app/operond/host.hpp: the parts of the host, in the order in which they start and stop. The composition root: the only place that knows
-/// all of them.
+/// core/app/operond/host.hpp: the parts of the host, in the order in which they start and stop. The composition root: the only place that
+/// knows all of them.
 #pragma once
 
 #include <chrono>

@@ -4,9 +4,15 @@ namespace operon::app {
 namespace {
 
 // The option table bounds every number to what these take.
-unsigned count(int64_t value) { return static_cast<unsigned>(value); }
-size_t bytes(int64_t value) { return static_cast<size_t>(value); }
-std::chrono::milliseconds ms(int64_t value) { return std::chrono::milliseconds(value); }
+unsigned count(int64_t value) {
+  return static_cast<unsigned>(value);
+}
+size_t bytes(int64_t value) {
+  return static_cast<size_t>(value);
+}
+std::chrono::milliseconds ms(int64_t value) {
+  return std::chrono::milliseconds(value);
+}
 
 }  // namespace
 

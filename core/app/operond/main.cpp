@@ -35,7 +35,8 @@ int check_config(const config::Loaded& loaded) {
   for (const auto& problem : loaded.problems) std::cout << problem << "\n";
   for (const auto& notice : loaded.notices) std::cout << "note: " << notice << "\n";
   if (!loaded.problems.empty()) {
-    std::cout << "the configuration is not good: " << loaded.problems.size() << (loaded.problems.size() == 1 ? " problem\n" : " problems\n");
+    std::cout << "the configuration is not good: " << loaded.problems.size()
+              << (loaded.problems.size() == 1 ? " problem\n" : " problems\n");
     return exit_failure;
   }
   const auto& file = loaded.settings.config_file;
@@ -47,14 +48,17 @@ void say_ready(const app::Host& host, const config::Settings& settings, std::chr
   const auto rest = urls(host.rest_addresses(), !settings.rest.tls.cert.empty());
   const auto probes = urls(host.probe_addresses(), false);
   const auto took = std::chrono::steady_clock::now() - began;
-  metrics::gauge("operon_start_duration_seconds", "Time from the start of the process to readiness").set(std::chrono::duration<double>(took).count());
+  metrics::gauge("operon_start_duration_seconds", "Time from the start of the process to readiness")
+      .set(std::chrono::duration<double>(took).count());
   const auto ms = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
   const auto first = rest.substr(0, rest.find(','));
-  log::info("ready: REST on " + rest + (probes.empty() ? "" : ", probes and metrics on " + probes) + "; try: operonctl --server " + first + " scenarios",
+  log::info("ready: REST on " + rest + (probes.empty() ? "" : ", probes and metrics on " + probes) + "; try: operonctl --server " + first +
+                " scenarios",
             {{"rest", rest}, {"probes", probes}, {"state_dir", settings.state_dir}, {"took_ms", ms}});
 }
 
-int serve(const CommandLine& line, const config::Surroundings& around, const config::Loaded& loaded, std::chrono::steady_clock::time_point began) {
+int serve(const CommandLine& line, const config::Surroundings& around, const config::Loaded& loaded,
+          std::chrono::steady_clock::time_point began) {
   log::start(format_of(loaded.settings.log.format), log::level_from_string(loaded.settings.log.level));
   log::info("operond " OPERON_VERSION " starts", {{"pid", std::to_string(getpid())}, {"config", loaded.settings.config_file}});
   for (const auto& notice : loaded.notices) log::warn(notice);

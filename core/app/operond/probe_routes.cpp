@@ -33,7 +33,8 @@ Route probe(std::string pattern, http::Handler handler) {
 }  // namespace
 
 void add_probe_routes(http::Router& router, const Readiness& readiness) {
-  // Alive is who answers: the loop that serves this one is the host's own, and a host that only lacks something must not be restarted for it.
+  // Alive is who answers: the loop that serves this one is the host's own, and a host that only lacks something must not be restarted for
+  // it.
   const auto alive = [](const std::string& name) {
     return [name](const Request&) { return plain(200, "[+]ping ok\n" + name + " check passed\n"); };
   };

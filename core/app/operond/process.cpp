@@ -25,7 +25,9 @@ namespace {
 constexpr int arenas_max = 2;
 constexpr size_t trim_bytes = 256u << 10;
 
-double seconds_of(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; }
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
 
 size_t open_descriptors() {
   DIR* dir = opendir("/proc/self/fd");

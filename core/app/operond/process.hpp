@@ -5,8 +5,8 @@
 
 namespace operon::app {
 
-/// Before anything else: files that this process makes are its owner's alone, a closed connection is an error and no signal, few memory arenas,
-/// as many descriptors as the system lets us have.
+/// Before anything else: files that this process makes are its owner's alone, a closed connection is an error and no signal, few memory
+/// arenas, as many descriptors as the system lets us have.
 void prepare_process();
 
 /// operon_build_info and operon_process_*, read at every scrape.

@@ -38,7 +38,8 @@ inline CommandLine arguments(std::vector<std::string> words) {
   return parse_command_line(static_cast<int>(argv.size()), argv.data());
 }
 
-inline Loaded load_with(const std::vector<std::string>& words, std::map<std::string, std::string> environment = {}, const std::string& file = "") {
+inline Loaded load_with(const std::vector<std::string>& words, std::map<std::string, std::string> environment = {},
+                        const std::string& file = "") {
   Surroundings around;
   around.executable = "/opt/operon/bin/operond";
   environment.emplace("HOME", "/home/op");

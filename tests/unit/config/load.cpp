@@ -40,7 +40,8 @@ TEST_CASE("the file may be named by a variable") {
 }
 
 TEST_CASE("a map of plugins in the file replaces the embedded one; --set goes into what is in force") {
-  const auto own = load_with({}, {}, "plugins:\n  quay: {plugin: registry-quay, required: true, config: {org: x, pages: 3, deep: {a: [1, \"2\"]}}}\n");
+  const auto own =
+      load_with({}, {}, "plugins:\n  quay: {plugin: registry-quay, required: true, config: {org: x, pages: 3, deep: {a: [1, \"2\"]}}}\n");
   CHECK(lines(own.problems).empty());
   REQUIRE(own.settings.plugins.size() == 1);
   CHECK(own.settings.plugins[0].plugin == "registry-quay");
@@ -118,8 +119,8 @@ TEST_CASE("a program in a build folder finds its plugins and scenarios, an insta
 }
 
 TEST_CASE("what is printed as YAML loads to the same settings") {
-  const auto loaded = load_with({"--listen", ":1,:2", "--set", "plugins.a\\.b.plugin=p,plugins.a\\.b.config.x={1,two}", "--rest-auth=token-file",
-                                 "--rest-token-file", "/t", "--log-level=warn"});
+  const auto loaded = load_with({"--listen", ":1,:2", "--set", "plugins.a\\.b.plugin=p,plugins.a\\.b.config.x={1,two}",
+                                 "--rest-auth=token-file", "--rest-token-file", "/t", "--log-level=warn"});
   CHECK(lines(loaded.problems).empty());
   const auto again = load_with({}, {}, to_yaml(loaded.settings));
   CHECK(lines(again.problems).empty());
@@ -146,13 +147,17 @@ TEST_CASE("alias --health-probe-bind-address") {
   CHECK(load_with({"--health-probe-bind-address=0"}).settings.probe_listen.empty());
 }
 
-TEST_CASE("alias HEALTH_PROBE_ADDR") { CHECK(load_with({}, {{"HEALTH_PROBE_ADDR", ":8081"}}).settings.probe_listen == "0.0.0.0:8081"); }
+TEST_CASE("alias HEALTH_PROBE_ADDR") {
+  CHECK(load_with({}, {{"HEALTH_PROBE_ADDR", ":8081"}}).settings.probe_listen == "0.0.0.0:8081");
+}
 
 TEST_CASE("alias --metrics-bind-address") {
   CHECK(load_with({"--metrics-bind-address=:8443"}).settings.metrics.listen == "0.0.0.0:8443");
 }
 
-TEST_CASE("alias METRICS_ADDR") { CHECK(load_with({}, {{"METRICS_ADDR", ":8443"}}).settings.metrics.listen == "0.0.0.0:8443"); }
+TEST_CASE("alias METRICS_ADDR") {
+  CHECK(load_with({}, {{"METRICS_ADDR", ":8443"}}).settings.metrics.listen == "0.0.0.0:8443");
+}
 
 TEST_CASE("alias --grpc-server-address") {
   const auto loaded = load_with({"--grpc-server-address", "localhost:50052"});
@@ -172,7 +177,9 @@ TEST_CASE("alias --leader-elect") {
   CHECK(lines(loaded.notices) == "flag --leader-election: leader_election has no effect on a host without a cluster\n");
 }
 
-TEST_CASE("alias POD_NAMESPACE") { CHECK(load_with({}, {{"POD_NAMESPACE", "a"}}).settings.name_space == "a"); }
+TEST_CASE("alias POD_NAMESPACE") {
+  CHECK(load_with({}, {{"POD_NAMESPACE", "a"}}).settings.name_space == "a");
+}
 
 TEST_CASE("alias KRKN_NAMESPACE, which defaults to POD_NAMESPACE") {
   CHECK(load_with({}, {{"KRKN_NAMESPACE", "b"}, {"POD_NAMESPACE", "a"}}).settings.name_space == "b");

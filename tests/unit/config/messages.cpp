@@ -41,7 +41,8 @@ TEST_CASE("a file that cannot be read or is not a map") {
 
 TEST_CASE("listening beyond loopback without authentication is refused unless asked for in so many words") {
   CHECK(lines(load_with({"--listen=:8080"}).problems) ==
-        "listen: 0.0.0.0:8080 can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start faults; set "
+        "listen: 0.0.0.0:8080 can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start "
+        "faults; set "
         "rest.auth to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true\n");
   CHECK(load_with({"--listen=:8080", "--rest-allow-remote-without-auth"}).problems.empty());
   CHECK(load_with({"--listen=:8080", "--rest-auth=token-file", "--rest-token-file=/t"}).problems.empty());

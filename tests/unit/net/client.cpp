@@ -29,7 +29,9 @@ Error failure(Client& client, Request request) {
   return Error(Code::ok, "it went well");
 }
 
-bool has_line(const std::string& request, const std::string& line) { return request.find("\r\n" + line + "\r\n") != std::string::npos; }
+bool has_line(const std::string& request, const std::string& line) {
+  return request.find("\r\n" + line + "\r\n") != std::string::npos;
+}
 
 }  // namespace
 

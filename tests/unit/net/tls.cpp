@@ -47,13 +47,14 @@ class TlsServer {
   TlsServer() {
     std::string name = (fs::temp_directory_path() / "operon-tls-XXXXXX").string();
     folder_ = mkdtemp(name.data());
-    const auto made = spawn({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", file("key"), "-out",
-                             file("crt"), "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"},
+    const auto made = spawn({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                             file("key"), "-out", file("crt"), "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"},
                             folder_ / "req.log");
     int status = 0;
     waitpid(made, &status, 0);
     REQUIRE(status == 0);
-    server_ = spawn({"openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", file("crt"), "-key", file("key"), "-www"}, folder_ / "server.log");
+    server_ =
+        spawn({"openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", file("crt"), "-key", file("key"), "-www"}, folder_ / "server.log");
     // Its port is only known from what it prints; there is nothing to wait on but the file.
     for (int i = 0; i < 2000 && port_.empty(); ++i) {
       const auto text = text_of(folder_ / "server.log");
