@@ -139,8 +139,10 @@ void CommitQueue::finish(std::vector<Item>& batch) {
 /// Secrets of requests that are gone stand in the log file until it is cut: SQLite itself would leave them there until they are written over.
 void CommitQueue::tidy() noexcept {
   try {
-    auto statement = connection_->statement("PRAGMA wal_checkpoint(TRUNCATE)");
-    statement.run();
+    // Waits for readers, and writers would wait for it: only a moment.
+    connection_->execute("PRAGMA busy_timeout = 20");
+    connection_->statement("PRAGMA wal_checkpoint(TRUNCATE)").run();
+    connection_->execute("PRAGMA busy_timeout = 5000");
   } catch (const std::exception& e) {
     log::debug("checkpoint put off", {{"error", e.what()}});
   }

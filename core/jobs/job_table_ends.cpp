@@ -131,17 +131,14 @@ void JobTable::Impl::end_now(const EntryPtr& entry, Phase phase, std::string mes
 }
 
 void JobTable::Impl::begin_log(const EntryPtr& entry) {
-  std::string id, runner;
+  std::lock_guard once(entry->log_mutex);
+  if (std::exchange(entry->log_begun, true)) return;
   std::optional<kind::Handle> handle;
   {
     Lock lock(mutex_);
-    if (entry->log_begun) return;
-    entry->log_begun = true;
-    id = entry->job().id;
-    runner = entry->job().runner;
     handle = entry->record.handle;
   }
-  hub_.begin(id, runner, handle);
+  hub_.begin(entry->job().id, entry->job().runner, handle);
 }
 
 /// The runner's copy of the log is not needed any more. On a thread of the hub: must not block.

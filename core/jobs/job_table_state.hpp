@@ -35,6 +35,7 @@ struct Entry {
   Stage stage = Stage::recording;
   bool counted = false;      ///< holds a place among the running
   bool announced = false;    ///< visible to readers
+  std::mutex log_mutex;  ///< taken before the table's: a log is begun once, and before it is ended
   bool log_begun = false;
   bool looking = false, look_again = false;
   bool stop_calling = false;

@@ -196,6 +196,7 @@ std::unique_ptr<LogReader> LogHub::Impl::open(const std::string& id, const LogOp
   parts.follower = std::make_shared<Follower>();
   parts.follower->waker = std::move(waker);
   parts.live = find(id);
+  if (parts.live && !parts.live->begun() && ::access(LogPaths(dir_, id).archive.c_str(), F_OK) == 0) parts.live.reset();  // finished before a restart
   if (parts.live) {
     parts.source = parts.live->spool().source();
     parts.marks = parts.live->spool().marks();

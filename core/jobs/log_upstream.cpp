@@ -174,6 +174,7 @@ void LiveLog::call_ended(plugin::Outcome outcome, uint64_t call) {
     state_ = State::waiting;
     ++call_;
     read_all_ = outcome.code == Code::ok || spool_.cut();
+    gone_ = outcome.code == Code::not_found;
     if (read_all_) {
       back_off_ms_ = timing_.back_off_first_ms;
       again_ms_ = monotonic_ms() + timing_.reread_ms;
@@ -210,8 +211,9 @@ bool LiveLog::tend(int64_t now) {
       finish = ended_;
     } else if (ended_ && read_all_) {
       finish = true;
-    } else if (ended_ && since_end > timing_.end_retry_ms) {
-      finish = incomplete = true;
+    } else if (ended_ && (gone_ || since_end > timing_.end_retry_ms)) {
+      finish = true;
+      incomplete = !gone_ || spool_.end() > 0;  // a run that never started has no log, and nothing is missing
     } else {
       open = now >= again_ms_ && !spool_.cut();
     }

@@ -46,6 +46,26 @@ TEST_CASE("an upstream that breaks off is read again from the offset") {
   CHECK(host.runner->last_log_offset("a") == 4);
 }
 
+TEST_CASE("a run that its runner knows nothing of: an empty log ends, a begun one says that it is not whole") {
+  LogHost host;
+  for (const char* id : {"never", "lost"}) host.hub->expect(id);
+  host.hub->begin("never", "fake", std::nullopt);
+  host.begin("lost");
+  host.runner->write("lost", "some");
+  host.runner->lose("lost");
+  host.runner->end_logs("lost", Code::not_found);
+  for (const char* id : {"never", "lost"}) {
+    std::atomic<bool> done{false};
+    host.hub->end(id, [&] { done = true; });
+    REQUIRE(eventually([&] { return done.load(); }));
+  }
+  Stream never(*host.hub, "never"), lost(*host.hub, "lost");
+  never.drain();
+  lost.drain();
+  CHECK(never.got.empty());
+  CHECK(lost.got == "some\n[operon: the rest of this log could not be read from the runner]\n");
+}
+
 TEST_CASE("a log past log_bytes_max is cut, and says so") {
   LogLimits limits;
   limits.log_bytes_max = 10;
