@@ -46,7 +46,9 @@ bool Cgroup::write(const char* file, const char* value) const {
   return good;
 }
 
-int Cgroup::open_folder() const { return exists() ? open(path_, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1; }
+int Cgroup::open_folder() const {
+  return exists() ? open(path_, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+}
 
 bool Cgroup::enter() const {
   char path[640];
@@ -78,9 +80,13 @@ bool Cgroup::event(const char* file, const char* name) const {
   return false;
 }
 
-bool Cgroup::out_of_memory() const { return event("memory.events", "oom_kill"); }
+bool Cgroup::out_of_memory() const {
+  return event("memory.events", "oom_kill");
+}
 
-bool Cgroup::empty() const { return !exists() || !event("cgroup.events", "populated"); }
+bool Cgroup::empty() const {
+  return !exists() || !event("cgroup.events", "populated");
+}
 
 void Cgroup::kill() const {
   if (exists()) write("cgroup.kill", "1");

@@ -42,8 +42,12 @@ static int64_t clock_ms(clockid_t clock) {
   return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
 }
 
-int64_t unix_ms() { return clock_ms(CLOCK_REALTIME); }
+int64_t unix_ms() {
+  return clock_ms(CLOCK_REALTIME);
+}
 
-int64_t steady_ms() { return clock_ms(CLOCK_BOOTTIME); }
+int64_t steady_ms() {
+  return clock_ms(CLOCK_BOOTTIME);
+}
 
 }  // namespace operon::supervisor

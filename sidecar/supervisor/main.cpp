@@ -47,7 +47,8 @@ static void detach() {
 static int run(int argc, char** argv) {
   const bool clean_up = argc == 3 && strcmp(argv[2], "--clean-up") == 0;
   if (argc < 2 || argv[1][0] == '-' || (argc > 2 && !clean_up)) {
-    return refuse("usage: operon-supervisor RUN_FOLDER [--clean-up]\nStarted by the plugin runner-process, with the run's lock as descriptor 3.\n");
+    return refuse(
+        "usage: operon-supervisor RUN_FOLDER [--clean-up]\nStarted by the plugin runner-process, with the run's lock as descriptor 3.\n");
   }
   struct stat held, there;
   if (chdir(argv[1]) != 0) return refuse("operon-supervisor: the run folder cannot be entered\n");
@@ -67,4 +68,6 @@ static int run(int argc, char** argv) {
 
 }  // namespace operon::supervisor
 
-int main(int argc, char** argv) { return operon::supervisor::run(argc, argv); }
+int main(int argc, char** argv) {
+  return operon::supervisor::run(argc, argv);
+}

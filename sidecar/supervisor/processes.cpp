@@ -82,7 +82,9 @@ static unsigned signal_below(pid_t parent, int signal, unsigned depth) {
   return count;
 }
 
-unsigned signal_descendants(int signal) { return signal_below(getpid(), signal, 0); }
+unsigned signal_descendants(int signal) {
+  return signal_below(getpid(), signal, 0);
+}
 
 static bool has_token(pid_t pid, const char* token) {
   char path[32];

@@ -34,10 +34,14 @@ char inherited_oom_score[16];
 
 std::string_view word(Step at) {
   switch (at) {
-    case Step::workdir: return step::workdir;
-    case Step::limit: return step::limit;
-    case Step::program: return step::program;
-    case Step::interpreter: return step::interpreter;
+    case Step::workdir:
+      return step::workdir;
+    case Step::limit:
+      return step::limit;
+    case Step::program:
+      return step::program;
+    case Step::interpreter:
+      return step::interpreter;
   }
   return step::program;
 }

@@ -20,8 +20,8 @@ struct Program {
 };
 
 struct Started {
-  pid_t pid = 0;                  ///< 0: it does not run
-  std::string_view failed_step;   ///< words of operon/run_folder/status.hpp
+  pid_t pid = 0;                 ///< 0: it does not run
+  std::string_view failed_step;  ///< words of operon/run_folder/status.hpp
   int failed_errno = 0;
 };
 

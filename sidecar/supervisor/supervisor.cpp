@@ -120,8 +120,8 @@ void Supervisor::revert() {
   fcntl(output_, F_SETFL, O_NONBLOCK);
   cause_ = {};
   kill_at_ = 0;
-  const Started started = start_program(
-      {.spec = spec_, .arguments = spec_.revert_arguments, .cgroup = cgroup_, .output = ends[1], .cgroup_was_killed = true});
+  const Started started =
+      start_program({.spec = spec_, .arguments = spec_.revert_arguments, .cgroup = cgroup_, .output = ends[1], .cgroup_was_killed = true});
   close(ends[1]);
   spec_.clear();
   if (started.pid == 0) {
@@ -135,7 +135,9 @@ void Supervisor::revert() {
   status_.revert = cause_ == cause::time_limit ? word::time_limit : good ? word::done : word::failed;
 }
 
-void Supervisor::say(const char* text) { log_.append(text, strlen(text)); }
+void Supervisor::say(const char* text) {
+  log_.append(text, strlen(text));
+}
 
 /// The end is written as often as it takes: a full disk must not lose it. A folder that is gone wants no status.
 void Supervisor::end(std::string_view why) {

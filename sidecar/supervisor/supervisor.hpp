@@ -20,9 +20,9 @@ class Supervisor {
  private:
   struct Watched {
     pid_t pid = 0;
-    bool gone = false;      ///< the first process was reaped
+    bool gone = false;  ///< the first process was reaped
     int wait_status = 0;
-    int64_t limit_at = 0;   ///< steady; 0 = none
+    int64_t limit_at = 0;  ///< steady; 0 = none
     bool stoppable = false;
   };
 
@@ -51,8 +51,8 @@ class Supervisor {
   LogWriter log_;
   int output_ = -1, input_ = -1;  ///< the pipe that all output goes through: read end, write end
   int signals_ = -1, control_ = -1;
-  std::string_view cause_;        ///< why it is being ended; empty as long as it is not
-  int64_t kill_at_ = 0;           ///< steady; from then on KILL
+  std::string_view cause_;  ///< why it is being ended; empty as long as it is not
+  int64_t kill_at_ = 0;     ///< steady; from then on KILL
   unsigned kill_rounds_ = 0;
   bool stop_file_seen_ = false;
   uint64_t stop_file_grace_ms_ = 0;

@@ -6,7 +6,7 @@
 namespace operon::runner_process {
 
 struct CgroupPlace {
-  std::string folder;          ///< of the cgroup v2 tree, writable; empty when there is none
+  std::string folder;                              ///< of the cgroup v2 tree, writable; empty when there is none
   bool memory = false, cpu = false, pids = false;  ///< controllers that runs' cgroups get
 };
 

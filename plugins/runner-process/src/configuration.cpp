@@ -25,10 +25,13 @@ static fs::path default_state_dir(const std::string& instance) {
   if (const auto state = environment("OPERON_STATE_DIR"); !state.empty()) return fs::absolute(state) / "runner-process" / name;
   if (const auto state = environment("XDG_STATE_HOME"); !state.empty()) return fs::absolute(state) / "operon/runner-process" / name;
   if (const auto home = environment("HOME"); !home.empty()) return fs::absolute(home) / ".local/state/operon/runner-process" / name;
-  throw Error(Code::failed_precondition, "stateDir is not set, and the environment has neither OPERON_STATE_DIR nor HOME to derive it from");
+  throw Error(Code::failed_precondition,
+              "stateDir is not set, and the environment has neither OPERON_STATE_DIR nor HOME to derive it from");
 }
 
-static bool executable(const fs::path& path) { return fs::is_regular_file(path) && ::access(path.c_str(), X_OK) == 0; }
+static bool executable(const fs::path& path) {
+  return fs::is_regular_file(path) && ::access(path.c_str(), X_OK) == 0;
+}
 
 static fs::path find_supervisor() {
   std::error_code error;

@@ -18,7 +18,10 @@ void throw_errno(const std::string& what, const fs::path& path) {
   const int error = errno;
   const bool disk = error == ENOSPC || error == EDQUOT || error == EROFS || error == EIO;
   const bool descriptors = error == EMFILE || error == ENFILE;
-  throw Error(disk ? Code::unavailable : descriptors ? Code::resource_exhausted : Code::internal, "cannot " + what + " " + path.string() + ": " + strerror(error));
+  throw Error(disk          ? Code::unavailable
+              : descriptors ? Code::resource_exhausted
+                            : Code::internal,
+              "cannot " + what + " " + path.string() + ": " + strerror(error));
 }
 
 std::optional<std::string> read_file_if_there(const fs::path& path) {
@@ -79,10 +82,11 @@ void remove_folder(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
   if (!error) return;
-  for (auto it = fs::recursive_directory_iterator(path, fs::directory_options::skip_permission_denied, error); !error && it != fs::recursive_directory_iterator();
-       it.increment(error)) {
+  for (auto it = fs::recursive_directory_iterator(path, fs::directory_options::skip_permission_denied, error);
+       !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
     std::error_code ignored;
-    if (!it->is_symlink(ignored) && it->is_directory(ignored)) fs::permissions(it->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
+    if (!it->is_symlink(ignored) && it->is_directory(ignored))
+      fs::permissions(it->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
   }
   fs::remove_all(path, error);
   if (error) throw Error(Code::internal, "cannot remove the run folder " + path.string() + ": " + error.message());

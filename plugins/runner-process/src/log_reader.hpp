@@ -16,9 +16,9 @@ class LogReader {
   LogReader(std::filesystem::path folder, uint64_t offset) : folder_(std::move(folder)), offset_(offset) {}
 
   struct Piece {
-    size_t size = 0;                  ///< bytes in the buffer; 0: nothing there now
-    uint64_t offset = 0;              ///< of the first of them
-    std::optional<int64_t> unix_ms;   ///< when all of them were written
+    size_t size = 0;                 ///< bytes in the buffer; 0: nothing there now
+    uint64_t offset = 0;             ///< of the first of them
+    std::optional<int64_t> unix_ms;  ///< when all of them were written
   };
   /// Reads without moving on: the same bytes come again until advance(). A piece never spans two times. `look_for_segments`: a further
   /// segment may have been begun since the last read; costs a look at the folder when the present one has no more.

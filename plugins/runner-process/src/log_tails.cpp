@@ -24,10 +24,10 @@ struct LogTails::Tail {
   const std::string job;
   const bool follow;
   LogReader reader;
-  uint64_t expected;                      ///< offset that the reader of the stream counts with
-  std::optional<int64_t> told_unix_ms;    ///< the time told last
-  bool queued = false;                    ///< guarded by LogTails::mutex_
-  bool done = false;                      ///< the same
+  uint64_t expected;                    ///< offset that the reader of the stream counts with
+  std::optional<int64_t> told_unix_ms;  ///< the time told last
+  bool queued = false;                  ///< guarded by LogTails::mutex_
+  bool done = false;                    ///< the same
   std::atomic<bool> new_segment{true};
   std::atomic<bool> waiting_writable{false};
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
@@ -35,7 +35,9 @@ struct LogTails::Tail {
 
 LogTails::LogTails(Source source) : source_(std::move(source)), buffer_(sdk::chunk_bytes_max), thread_([this] { loop(); }) {}
 
-LogTails::~LogTails() { stop(); }
+LogTails::~LogTails() {
+  stop();
+}
 
 void LogTails::stop() {
   {

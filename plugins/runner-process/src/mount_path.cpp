@@ -23,7 +23,8 @@ static bool at_or_below(std::string_view path, std::string_view folder) {
 
 std::string inside(const std::string& mount_path, const std::string& where) {
   if (mount_path.empty() || mount_path.front() != '/') refuse(mount_path, where, "is not an absolute path");
-  if (mount_path.size() > path_bytes_max) refuse(mount_path.substr(0, 64) + "...", where, "is longer than " + std::to_string(path_bytes_max) + " bytes");
+  if (mount_path.size() > path_bytes_max)
+    refuse(mount_path.substr(0, 64) + "...", where, "is longer than " + std::to_string(path_bytes_max) + " bytes");
   if (mount_path.find('\0') != mount_path.npos) refuse("...", where, "holds a NUL byte");
   if (mount_path.back() == '/') refuse(mount_path, where, "names a folder, not a file");
   std::string clean;
@@ -40,7 +41,8 @@ std::string inside(const std::string& mount_path, const std::string& where) {
   // /run and /var/run are one folder on nearly every system.
   const std::string as_var_run = clean.starts_with("run/") ? "var/" + clean : clean;
   for (const auto folder : forbidden) {
-    if (at_or_below(clean, folder) || at_or_below(as_var_run, folder)) refuse(mount_path, where, "lies in /" + std::string(folder) + ", which belongs to the system");
+    if (at_or_below(clean, folder) || at_or_below(as_var_run, folder))
+      refuse(mount_path, where, "lies in /" + std::string(folder) + ", which belongs to the system");
   }
   return clean;
 }
@@ -51,7 +53,8 @@ void check_distinct(std::vector<std::string> paths) {
     for (size_t k = i + 1; k < paths.size() && paths[k].starts_with(paths[i]); ++k) {
       if (!at_or_below(paths[k], paths[i])) continue;
       const bool same = paths[k] == paths[i];
-      throw Error(Code::failed_precondition, "mountPath '/" + paths[i] + "' " + (same ? "is used twice" : "is a file and, for '/" + paths[k] + "', a folder"))
+      throw Error(Code::failed_precondition,
+                  "mountPath '/" + paths[i] + "' " + (same ? "is used twice" : "is a file and, for '/" + paths[k] + "', a folder"))
           .with_field("files");
     }
   }

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::string_view scenario_scheme = "dir://";
 constexpr const char* kubeconfig_path_default = "/home/krkn/.kube/config";
-constexpr size_t arguments_bytes_max = 1536u << 10;  ///< argv and environment together; the kernel's own limit is 2 MiB with the usual stack
+constexpr size_t arguments_bytes_max =
+    1536u << 10;  ///< argv and environment together; the kernel's own limit is 2 MiB with the usual stack
 
 [[noreturn]] void refuse(const std::string& field, const std::string& message) {
   throw Error(Code::failed_precondition, message).with_field(field);
@@ -37,8 +38,8 @@ void check_image(const StartRequest& request) {
 int64_t time_limit_ms(const Configuration& configuration, const StartRequest& request) {
   if (request.timeout_seconds < 0) refuse("timeoutSeconds", "timeoutSeconds: must not be negative");
   if (request.timeout_seconds > configuration.time_limit_seconds_max) {
-    refuse("timeoutSeconds", "timeoutSeconds: at most " + std::to_string(configuration.time_limit_seconds_max) + " (timeLimitSecondsMax of the runner), not " +
-                                 std::to_string(request.timeout_seconds));
+    refuse("timeoutSeconds", "timeoutSeconds: at most " + std::to_string(configuration.time_limit_seconds_max) +
+                                 " (timeLimitSecondsMax of the runner), not " + std::to_string(request.timeout_seconds));
   }
   return 1000 * (request.timeout_seconds == 0 ? configuration.time_limit_seconds_default : request.timeout_seconds);
 }
@@ -55,7 +56,8 @@ void check_requested(const StartRequest& request) {
     if (request.variables_known && !declared.contains(name)) {
       std::string known;
       for (const auto& variable : declared) known += (known.empty() ? "" : ", ") + variable;
-      refuse(field, field + ": scenario '" + request.scenario_name + "' does not know this variable; it knows " + (known.empty() ? "none" : known));
+      refuse(field, field + ": scenario '" + request.scenario_name + "' does not know this variable; it knows " +
+                        (known.empty() ? "none" : known));
     }
   }
 }
@@ -96,7 +98,8 @@ void plan_files(const StartRequest& request, const ScenarioRun& run, const std::
     plan.environment["KUBECONFIG"] = root + "/" + path;
     paths.push_back(path);
   } else if (run.needs_kubeconfig) {
-    refuse("clusterName", "scenario '" + request.scenario_name + "' needs a kubeconfig, and the target '" + request.target.cluster_name + "' has none");
+    refuse("clusterName",
+           "scenario '" + request.scenario_name + "' needs a kubeconfig, and the target '" + request.target.cluster_name + "' has none");
   }
   check_distinct(paths);
   for (const auto& [name, value] : request.environment) {
@@ -123,7 +126,8 @@ void check_total(const Plan& plan) {
   for (const auto& [name, value] : plan.environment) bytes += name.size() + value.size() + 2 + sizeof(char*);
   for (const auto& argument : plan.arguments) bytes += argument.size() + 1 + sizeof(char*);
   if (bytes > arguments_bytes_max) {
-    refuse("environment", "environment and arguments have " + std::to_string(bytes) + " bytes together; at most " + std::to_string(arguments_bytes_max));
+    refuse("environment",
+           "environment and arguments have " + std::to_string(bytes) + " bytes together; at most " + std::to_string(arguments_bytes_max));
   }
 }
 

@@ -11,10 +11,10 @@
 namespace operon::runner_process {
 
 struct PlannedFile {
-  std::string path;     ///< below the run's root folder
-  std::string blob;     ///< where the bytes are read from; empty when they are `content`
+  std::string path;  ///< below the run's root folder
+  std::string blob;  ///< where the bytes are read from; empty when they are `content`
   std::string content;
-  uint64_t size = 0;    ///< bytes
+  uint64_t size = 0;  ///< bytes
 };
 
 struct Plan {

@@ -18,8 +18,9 @@ class RunnerProcess : public sdk::JobRunner {
   void validate(sdk::Call&, const sdk::StartRequest& request) override { runs().validate(request); }
 
   sdk::RunState start(sdk::Call& call, const sdk::StartRequest& request) override {
-    return runs().start(request,
-                        [&](const std::string& blob, uint64_t offset, char* into, size_t size) { return call.read_blob(blob, offset, into, size); });
+    return runs().start(request, [&](const std::string& blob, uint64_t offset, char* into, size_t size) {
+      return call.read_blob(blob, offset, into, size);
+    });
   }
   std::vector<sdk::RunState> list(sdk::Call&, const sdk::JobListRequest&) override { return runs().list(); }
   sdk::RunState inspect(sdk::Call&, const sdk::RunRequest& request) override { return runs().inspect(request.job_id); }

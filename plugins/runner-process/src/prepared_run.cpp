@@ -87,14 +87,16 @@ std::string spec_text(const Configuration& c, const CgroupPlace& place, const Pl
 
 }  // namespace
 
-PreparedRun::PreparedRun(const Configuration& c, const CgroupPlace& place, const Plan& plan, const std::string& job_id, const BlobReader& read_blob) {
+PreparedRun::PreparedRun(const Configuration& c, const CgroupPlace& place, const Plan& plan, const std::string& job_id,
+                         const BlobReader& read_blob) {
   make_folders(c.runs_dir());
   make_folders(c.temp_dir());
   auto name = (c.temp_dir() / (job_id + ".XXXXXX")).string();
   if (::mkdtemp(name.data()) == nullptr) throw_errno("make a folder in", c.temp_dir());
   folder_ = name;
   try {
-    for (const char* const folder : {run_folder::root_folder, run_folder::home_folder, run_folder::temp_folder}) make_folders(folder_ / folder);
+    for (const char* const folder : {run_folder::root_folder, run_folder::home_folder, run_folder::temp_folder})
+      make_folders(folder_ / folder);
     write_files(plan, read_blob);
     write_new_file(folder_ / run_folder::spec_file, spec_text(c, place, plan, job_id));
     if (::mkfifo((folder_ / run_folder::control_fifo).c_str(), 0600) != 0) throw_errno("make", folder_ / run_folder::control_fifo);
@@ -128,7 +130,8 @@ void PreparedRun::write_files(const Plan& plan, const BlobReader& read_blob) {
       return std::string_view(piece).substr(0, got);
     });
     if (offset != file.size) {
-      throw Error(Code::data_loss, "the file for '/" + file.path + "' has " + std::to_string(offset) + " bytes; " + std::to_string(file.size) + " were announced");
+      throw Error(Code::data_loss, "the file for '/" + file.path + "' has " + std::to_string(offset) + " bytes; " +
+                                       std::to_string(file.size) + " were announced");
     }
   }
 }

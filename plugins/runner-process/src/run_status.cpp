@@ -19,7 +19,9 @@ namespace keys = run_folder::status;
 using kinds::job_runner::Phase;
 using kinds::job_runner::RunState;
 
-bool RunStatus::ended() const { return state == keys::state_word::ended; }
+bool RunStatus::ended() const {
+  return state == keys::state_word::ended;
+}
 
 std::optional<RunStatus> read_run_status(const std::filesystem::path& folder) {
   const auto text = read_file_if_there(folder / run_folder::status_file);
@@ -75,10 +77,12 @@ std::string not_started(const RunStatus& s) {
   const auto why = std::string(strerror(s.failed_errno));
   if (s.failed_step == step::program && s.failed_errno == ENOENT) {
     const bool searched = s.failed_on.find('/') == std::string::npos;
-    return "program '" + s.failed_on + "' not found" + (searched ? " in PATH" + install_hint(s.failed_on) : "; correct `argv` in the scenario's `run` part");
+    return "program '" + s.failed_on + "' not found" +
+           (searched ? " in PATH" + install_hint(s.failed_on) : "; correct `argv` in the scenario's `run` part");
   }
   if (s.failed_step == step::program) return "program '" + s.failed_on + "' could not be started: " + why;
-  if (s.failed_step == step::interpreter) return "program '" + s.failed_on + "' could not be started: the interpreter that its first line (or its ELF header) names is not there";
+  if (s.failed_step == step::interpreter)
+    return "program '" + s.failed_on + "' could not be started: the interpreter that its first line (or its ELF header) names is not there";
   if (s.failed_step == step::workdir) return "the working directory '" + s.failed_on + "' could not be entered: " + why;
   if (s.failed_step == step::limit) return "a resource limit could not be set: " + why;
   if (s.failed_step == step::log) return "the run's log could not be opened: " + why;
@@ -103,7 +107,9 @@ std::string cause_words(const RunStatus& s) {
   if (s.cause == cause::stop) return "stopped on request";
   if (s.cause == cause::shutdown) return "stopped because its supervisor was asked to end (SIGTERM), as when the machine shuts down";
   if (s.cause == cause::time_limit) {
-    return "time limit of " + (s.time_limit_ms % 1000 == 0 ? std::to_string(s.time_limit_ms / 1000) + " s" : std::to_string(s.time_limit_ms) + " ms") + " reached";
+    return "time limit of " +
+           (s.time_limit_ms % 1000 == 0 ? std::to_string(s.time_limit_ms / 1000) + " s" : std::to_string(s.time_limit_ms) + " ms") +
+           " reached";
   }
   if (s.cause == cause::supervisor_lost) return "the run's supervisor was killed, and the run with it";
   if (s.cause == cause::machine_restarted) return "the machine restarted while the run was running";

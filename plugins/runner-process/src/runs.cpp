@@ -18,7 +18,9 @@ using kinds::job_runner::terminal;
 
 constexpr size_t job_id_bytes_max = 128;
 
-static bool wants_controllers(const Limits& limits) { return limits.memory_bytes || limits.tasks || limits.cpus; }
+static bool wants_controllers(const Limits& limits) {
+  return limits.memory_bytes || limits.tasks || limits.cpus;
+}
 
 Runs::Runs(Configuration configuration, sdk::Host host)
     : configuration_(std::move(configuration)),
@@ -35,13 +37,17 @@ Runs::Runs(Configuration configuration, sdk::Host host)
                 .log_grew = [this](const std::string& job, bool new_segment) { tails_.wake(job, new_segment); }}) {
   const auto& limits = configuration_.limits;
   if ((limits.memory_bytes && !cgroup_place_.memory) || (limits.tasks && !cgroup_place_.pids) || (limits.cpus && !cgroup_place_.cpu)) {
-    host_.warn("limits.memoryBytes, tasks and cpus hold only as far as a cgroup v2 with these controllers is delegated to the host, which it is not wholly",
-               {{"cgroup", cgroup_place_.folder}});
+    host_.warn(
+        "limits.memoryBytes, tasks and cpus hold only as far as a cgroup v2 with these controllers is delegated to the host, which it is "
+        "not wholly",
+        {{"cgroup", cgroup_place_.folder}});
   }
   watcher_.begin();
 }
 
-Runs::~Runs() { quiesce(); }
+Runs::~Runs() {
+  quiesce();
+}
 
 void Runs::quiesce() {
   watcher_.stop();
@@ -49,7 +55,9 @@ void Runs::quiesce() {
 }
 
 fs::path Runs::folder_of(const std::string& job) const {
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
   if (job.empty() || job.size() > job_id_bytes_max || !std::all_of(job.begin(), job.end(), plain)) {
     throw Error(Code::invalid_argument, "`jobId`: must be 1 to 128 letters, digits, - and _").with_field("jobId");
   }
@@ -157,12 +165,15 @@ void Runs::tell_waiters(const std::string& job, const sdk::RunState& state) {
 Plan Runs::plan(const sdk::StartRequest& request) const {
   auto plan = make_plan(configuration_, request, folder_of(request.job_id).string());
   if (configuration_.supervisor.empty()) {
-    throw Error(Code::unavailable, "the program operon-supervisor was found neither beside the running program nor in PATH; install it, or set `supervisor`");
+    throw Error(Code::unavailable,
+                "the program operon-supervisor was found neither beside the running program nor in PATH; install it, or set `supervisor`");
   }
   return plan;
 }
 
-void Runs::validate(const sdk::StartRequest& request) const { plan(request); }
+void Runs::validate(const sdk::StartRequest& request) const {
+  plan(request);
+}
 
 sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& read_blob) {
   const auto& job = request.job_id;

@@ -36,7 +36,8 @@ ScenarioRun read_scenario_run(const std::string& json, const std::string& scenar
     if (parsed.is_discarded()) throw members::MemberError("", "is not JSON");
     return read(parsed);
   } catch (const Error& e) {
-    throw Error(Code::failed_precondition, "the `run` part of scenario '" + scenario + "' is wrong: " + e.what()).with_field("scenarioImage");
+    throw Error(Code::failed_precondition, "the `run` part of scenario '" + scenario + "' is wrong: " + e.what())
+        .with_field("scenarioImage");
   }
 }
 

@@ -13,7 +13,7 @@ struct ScenarioRun {
   std::string workdir;  ///< empty: the run's own home
   Environment environment;
   std::vector<std::string> revert_arguments;
-  bool revert_always = false;      ///< also after exit code 0
+  bool revert_always = false;  ///< also after exit code 0
   bool needs_kubeconfig = false;
 };
 

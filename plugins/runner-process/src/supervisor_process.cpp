@@ -67,7 +67,8 @@ static bool wait_for_handshake(const Fd& handshake) {
 
 bool start_supervisor(const std::filesystem::path& program, const std::filesystem::path& folder, Fd lock, SupervisorTask task) {
   if (program.empty()) {
-    throw Error(Code::unavailable, "the program operon-supervisor was found neither beside the running program nor in PATH; install it, or set `supervisor`");
+    throw Error(Code::unavailable,
+                "the program operon-supervisor was found neither beside the running program nor in PATH; install it, or set `supervisor`");
   }
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("make a pipe for", folder);

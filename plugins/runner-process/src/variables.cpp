@@ -11,27 +11,27 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::array dangerous_prefixes = {"LD_"sv,  "DYLD_"sv, "BASH_FUNC_"sv, "LUA_INIT"sv, "LUA_PATH"sv, "LUA_CPATH"sv, "GIT_"sv,
-                                           "JAVA_"sv, "DOTNET_"sv, "CORECLR_"sv, "COR_"sv, "GUILE_"sv, "NPM_CONFIG_"sv, "npm_config_"sv};
+constexpr std::array dangerous_prefixes = {"LD_"sv,       "DYLD_"sv,  "BASH_FUNC_"sv,  "LUA_INIT"sv,   "LUA_PATH"sv,
+                                           "LUA_CPATH"sv, "GIT_"sv,   "JAVA_"sv,       "DOTNET_"sv,    "CORECLR_"sv,
+                                           "COR_"sv,      "GUILE_"sv, "NPM_CONFIG_"sv, "npm_config_"sv};
 
 constexpr std::array dangerous_names = {
     // the C library
-    "GCONV_PATH"sv, "GLIBC_TUNABLES"sv, "LOCPATH"sv, "NLSPATH"sv, "HOSTALIASES"sv, "LOCALDOMAIN"sv, "RES_OPTIONS"sv,
-    "RESOLV_HOST_CONF"sv, "GETCONF_DIR"sv, "TZDIR"sv, "MALLOC_CHECK_"sv, "MALLOC_TRACE"sv,
+    "GCONV_PATH"sv, "GLIBC_TUNABLES"sv, "LOCPATH"sv, "NLSPATH"sv, "HOSTALIASES"sv, "LOCALDOMAIN"sv, "RES_OPTIONS"sv, "RESOLV_HOST_CONF"sv,
+    "GETCONF_DIR"sv, "TZDIR"sv, "MALLOC_CHECK_"sv, "MALLOC_TRACE"sv,
     // shells
     "BASH_ENV"sv, "ENV"sv, "IFS"sv, "SHELLOPTS"sv, "BASHOPTS"sv, "PS0"sv, "PS1"sv, "PS2"sv, "PS4"sv, "PROMPT_COMMAND"sv, "CDPATH"sv,
     "GLOBIGNORE"sv, "ZDOTDIR"sv, "SHELL"sv,
     // interpreters
-    "PYTHONSTARTUP"sv, "PYTHONPATH"sv, "PYTHONHOME"sv, "PYTHONINSPECT"sv, "PYTHONUSERBASE"sv, "PYTHONEXECUTABLE"sv,
-    "PYTHONBREAKPOINT"sv, "PYTHONWARNINGS"sv, "PYTHONPLATLIBDIR"sv, "PYTHONPYCACHEPREFIX"sv, "NODE_OPTIONS"sv, "NODE_PATH"sv,
-    "PERL5OPT"sv, "PERL5LIB"sv, "PERLLIB"sv, "PERL5DB"sv, "PERL5SHELL"sv, "RUBYOPT"sv, "RUBYLIB"sv, "GEM_PATH"sv, "GEM_HOME"sv,
-    "_JAVA_OPTIONS"sv, "JDK_JAVA_OPTIONS"sv, "CLASSPATH"sv, "PHPRC"sv, "PHP_INI_SCAN_DIR"sv, "R_PROFILE"sv, "R_ENVIRON"sv, "TCLLIBPATH"sv, "AWKPATH"sv,
-    "AWKLIBPATH"sv, "DENO_DIR"sv,
+    "PYTHONSTARTUP"sv, "PYTHONPATH"sv, "PYTHONHOME"sv, "PYTHONINSPECT"sv, "PYTHONUSERBASE"sv, "PYTHONEXECUTABLE"sv, "PYTHONBREAKPOINT"sv,
+    "PYTHONWARNINGS"sv, "PYTHONPLATLIBDIR"sv, "PYTHONPYCACHEPREFIX"sv, "NODE_OPTIONS"sv, "NODE_PATH"sv, "PERL5OPT"sv, "PERL5LIB"sv,
+    "PERLLIB"sv, "PERL5DB"sv, "PERL5SHELL"sv, "RUBYOPT"sv, "RUBYLIB"sv, "GEM_PATH"sv, "GEM_HOME"sv, "_JAVA_OPTIONS"sv, "JDK_JAVA_OPTIONS"sv,
+    "CLASSPATH"sv, "PHPRC"sv, "PHP_INI_SCAN_DIR"sv, "R_PROFILE"sv, "R_ENVIRON"sv, "TCLLIBPATH"sv, "AWKPATH"sv, "AWKLIBPATH"sv, "DENO_DIR"sv,
     // programs that start others
     "EDITOR"sv, "VISUAL"sv, "PAGER"sv, "MANPAGER"sv, "BROWSER"sv, "LESSOPEN"sv, "LESSCLOSE"sv, "SSH_ASKPASS"sv, "SUDO_ASKPASS"sv,
     // libraries that load others
-    "OPENSSL_CONF"sv, "OPENSSL_ENGINES"sv, "OPENSSL_MODULES"sv, "GTK_MODULES"sv, "QT_PLUGIN_PATH"sv, "GIO_EXTRA_MODULES"sv,
-    "TERMINFO"sv, "TERMINFO_DIRS"sv, "TERMCAP"sv};
+    "OPENSSL_CONF"sv, "OPENSSL_ENGINES"sv, "OPENSSL_MODULES"sv, "GTK_MODULES"sv, "QT_PLUGIN_PATH"sv, "GIO_EXTRA_MODULES"sv, "TERMINFO"sv,
+    "TERMINFO_DIRS"sv, "TERMCAP"sv};
 
 bool dangerous(std::string_view name) {
   return std::any_of(dangerous_prefixes.begin(), dangerous_prefixes.end(), [&](auto prefix) { return name.starts_with(prefix); }) ||
@@ -58,8 +58,9 @@ void check_variable_name(const std::string& name, const std::string& where) {
 void check_variable_value(const std::string& name, const std::string& value, const std::string& where) {
   if (value.find('\0') != value.npos) refuse(where, name, "holds a NUL byte, which no environment can");
   if (name.size() + value.size() + 2 > variable_bytes_max) {
-    refuse(where, name, "has " + std::to_string(value.size()) + " bytes; one variable holds at most " +
-                            std::to_string(variable_bytes_max - name.size() - 2));
+    refuse(where, name,
+           "has " + std::to_string(value.size()) + " bytes; one variable holds at most " +
+               std::to_string(variable_bytes_max - name.size() - 2));
   }
 }
 

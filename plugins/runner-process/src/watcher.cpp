@@ -21,9 +21,13 @@ constexpr uint32_t state_events = IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR;
 constexpr uint32_t log_events = IN_MODIFY | IN_CREATE;
 
 Watcher::Watcher(Listener listener)
-    : listener_(std::move(listener)), inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+    : listener_(std::move(listener)),
+      inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
 
-Watcher::~Watcher() { stop(); }
+Watcher::~Watcher() {
+  stop();
+}
 
 void Watcher::begin() {
   thread_ = std::thread([this] { loop(); });

@@ -18,10 +18,10 @@ namespace operon::runner_process {
 class Watcher {
  public:
   struct Listener {
-    std::function<void()> started;                                            ///< once, first thing on the watcher's thread
+    std::function<void()> started;  ///< once, first thing on the watcher's thread
     /// A new status, or the end of its supervisor; not `certain`: perhaps.
     std::function<void(const std::string& job, bool certain)> changed;
-    std::function<void(const std::string& job, bool new_segment)> log_grew;   ///< only of runs that are followed
+    std::function<void(const std::string& job, bool new_segment)> log_grew;  ///< only of runs that are followed
   };
   /// The listener is called on the watcher's thread. Nothing is called before begin().
   explicit Watcher(Listener listener);

@@ -21,13 +21,19 @@
 namespace runner_process_test {
 
 using namespace operon::kinds::job_runner;
-using operon::Code;
 using nlohmann::json;
+using operon::Code;
 namespace fs = std::filesystem;
 
-inline std::string build_dir() { return std::getenv("OPERON_BUILD_DIR"); }
-inline std::string library() { return build_dir() + "/plugins/librunner-process.so"; }
-inline std::string supervisor() { return build_dir() + "/bin/operon-supervisor"; }
+inline std::string build_dir() {
+  return std::getenv("OPERON_BUILD_DIR");
+}
+inline std::string library() {
+  return build_dir() + "/plugins/librunner-process.so";
+}
+inline std::string supervisor() {
+  return build_dir() + "/bin/operon-supervisor";
+}
 
 /// For what only shows outside of this process; true as soon as it holds.
 inline bool eventually(const std::function<bool()>& holds, std::chrono::seconds limit = std::chrono::seconds(20)) {
@@ -106,9 +112,13 @@ class Runner {
   operon::testing::Result call(const std::string& verb, const json& r, operon::testing::Options options = {}) {
     return host_->call(id, verb, r, std::move(options));
   }
-  RunState start(const StartRequest& r, operon::testing::Options options = {}) { return call("start", r, std::move(options)).as<RunState>(); }
+  RunState start(const StartRequest& r, operon::testing::Options options = {}) {
+    return call("start", r, std::move(options)).as<RunState>();
+  }
   RunState inspect(const std::string& job) { return call("inspect", RunRequest{job, {}}).as<RunState>(); }
-  RunState stop(const std::string& job, int64_t grace_seconds = 5) { return call("stop", StopRequest{job, {}, grace_seconds}).as<RunState>(); }
+  RunState stop(const std::string& job, int64_t grace_seconds = 5) {
+    return call("stop", StopRequest{job, {}, grace_seconds}).as<RunState>();
+  }
   operon::testing::Result logs(const std::string& job, bool follow = false, uint64_t offset = 0) {
     return call("logs", LogsRequest{job, {}, offset, follow});
   }

@@ -1,5 +1,5 @@
-#include "configuration.hpp"
 #include "cgroup_place.hpp"
+#include "configuration.hpp"
 #include "fixture.hpp"
 #include "mount_path.hpp"
 #include "plan.hpp"
@@ -23,7 +23,9 @@ std::string refusal(F&& f) {
   return "";
 }
 
-Plan plan_of(const StartRequest& r) { return make_plan(Configuration{}, r, "/state/runs/j"); }
+Plan plan_of(const StartRequest& r) {
+  return make_plan(Configuration{}, r, "/state/runs/j");
+}
 
 }  // namespace
 
@@ -43,9 +45,29 @@ TEST_CASE("$(VARIABLE) is replaced once, as Kubernetes does it") {
 }
 
 TEST_CASE("variables that make a program run something else are refused by name") {
-  for (const char* const name : {"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH", "BASH_ENV", "ENV", "IFS", "PYTHONSTARTUP", "PYTHONPATH",
-                                 "NODE_OPTIONS", "PERL5OPT", "PERL5LIB", "RUBYOPT", "BASH_FUNC_x", "JAVA_TOOL_OPTIONS", "GLIBC_TUNABLES", "SHELLOPTS",
-                                 "GIT_SSH_COMMAND", "OPENSSL_CONF", "PATH", "HOME", "TMPDIR", "OPERON_RUN"}) {
+  for (const char* const name : {"LD_PRELOAD",
+                                 "LD_LIBRARY_PATH",
+                                 "LD_AUDIT",
+                                 "GCONV_PATH",
+                                 "BASH_ENV",
+                                 "ENV",
+                                 "IFS",
+                                 "PYTHONSTARTUP",
+                                 "PYTHONPATH",
+                                 "NODE_OPTIONS",
+                                 "PERL5OPT",
+                                 "PERL5LIB",
+                                 "RUBYOPT",
+                                 "BASH_FUNC_x",
+                                 "JAVA_TOOL_OPTIONS",
+                                 "GLIBC_TUNABLES",
+                                 "SHELLOPTS",
+                                 "GIT_SSH_COMMAND",
+                                 "OPENSSL_CONF",
+                                 "PATH",
+                                 "HOME",
+                                 "TMPDIR",
+                                 "OPERON_RUN"}) {
     auto r = request("j", {"true"});
     r.environment[name] = "/evil";
     r.declared_variables = {name};
@@ -57,11 +79,13 @@ TEST_CASE("variables that make a program run something else are refused by name"
 }
 
 TEST_CASE("names and sizes of variables") {
-  for (const char* const name : {"", "1A", "A B", "A=B", "-A", "Ä"}) CHECK_FALSE(refusal([&] { check_variable_name(name, "environment"); }).empty());
+  for (const char* const name : {"", "1A", "A B", "A=B", "-A", "Ä"})
+    CHECK_FALSE(refusal([&] { check_variable_name(name, "environment"); }).empty());
   for (const char* const name : {"A", "_a", "a.b-c", "A1"}) CHECK(refusal([&] { check_variable_name(name, "environment"); }).empty());
   const std::string longest(variable_bytes_max - 3, 'x');
   CHECK(refusal([&] { check_variable_value("A", longest, "environment"); }).empty());
-  CHECK(refusal([&] { check_variable_value("A", longest + "x", "environment"); }) == "environment.A: has 131070 bytes; one variable holds at most 131069");
+  CHECK(refusal([&] { check_variable_value("A", longest + "x", "environment"); }) ==
+        "environment.A: has 131070 bytes; one variable holds at most 131069");
   CHECK_FALSE(refusal([&] { check_variable_value("A", std::string("a\0b", 3), "environment"); }).empty());
 }
 
@@ -77,8 +101,9 @@ TEST_CASE("a variable that the scenario does not know is refused") {
 TEST_CASE("mount paths stay inside the run folder") {
   CHECK(inside("/etc//app/./a.yaml", "f") == "etc/app/a.yaml");
   CHECK(inside("/process/x", "f") == "process/x");
-  for (const char* const path : {"", "relative", "../x", "/a/../../etc/passwd", "/..", "/", "/a/", "/proc/1/environ", "/proc", "//proc/x", "/./sys/x", "/sys/x",
-                                 "/dev/sda", "/var/run/secrets/kubernetes.io/serviceaccount/token", "/run/secrets/kubernetes.io/serviceaccount/token"}) {
+  for (const char* const path :
+       {"", "relative", "../x", "/a/../../etc/passwd", "/..", "/", "/a/", "/proc/1/environ", "/proc", "//proc/x", "/./sys/x", "/sys/x",
+        "/dev/sda", "/var/run/secrets/kubernetes.io/serviceaccount/token", "/run/secrets/kubernetes.io/serviceaccount/token"}) {
     CAPTURE(path);
     const auto message = refusal([&] { inside(path, "files[0].mountPath"); });
     CHECK(message.starts_with("files[0].mountPath: '"));
@@ -93,7 +118,9 @@ TEST_CASE("mount paths stay inside the run folder") {
 TEST_CASE("what runner-process cannot run is refused in words") {
   auto image = request("j", {"true"});
   image.scenario_image = "quay.io/krkn-chaos/krkn-hub:node-cpu-hog";
-  CHECK(refusal([&] { plan_of(image); }).starts_with("'quay.io/krkn-chaos/krkn-hub:node-cpu-hog' is a container image; runner-process runs directory scenarios (dir://NAME)"));
+  CHECK(refusal([&] { plan_of(image); })
+            .starts_with(
+                "'quay.io/krkn-chaos/krkn-hub:node-cpu-hog' is a container image; runner-process runs directory scenarios (dir://NAME)"));
   auto empty = request("j", {"true"});
   empty.scenario_run = "";
   CHECK(refusal([&] { plan_of(empty); }).starts_with("scenario 'try' says nothing of what to run"));
@@ -101,8 +128,9 @@ TEST_CASE("what runner-process cannot run is refused in words") {
   auto wrong = request("j", {"true"});
   wrong.scenario_run = R"({"argv":"sh -c true"})";
   CHECK(refusal([&] { plan_of(wrong); }) == "the `run` part of scenario 'try' is wrong: `argv`: must be an array, not string");
-  CHECK(refusal([&] { plan_of(request("j", {"true"}, {{"needsKubeconfig", true}})); }) ==
-        "scenario 'try' needs a kubeconfig, and the target 'localhost' has none");
+  CHECK(refusal([&] {
+          plan_of(request("j", {"true"}, {{"needsKubeconfig", true}}));
+        }) == "scenario 'try' needs a kubeconfig, and the target 'localhost' has none");
   CHECK_FALSE(refusal([&] { plan_of(request("j", {"true"}, {{"env", {{"LD_PRELOAD", "x"}}}})); }).empty());
   CHECK_FALSE(refusal([&] { plan_of(request("j", {"true"}, {{"workdir", "relative"}})); }).empty());
   auto late = request("j", {"true"});

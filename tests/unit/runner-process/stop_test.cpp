@@ -5,8 +5,8 @@ using namespace runner_process_test;
 TEST_CASE("stop ends everything that the run started, new sessions too") {
   Runner runner;
   const auto escapee = runner.scratch() / "escapee", daemon = runner.scratch() / "daemon";
-  runner.start(shell("a", "setsid sh -c 'trap \"\" TERM; echo $$ > " + escapee.string() + "; sleep 300' & (setsid sh -c 'echo $$ > " + daemon.string() +
-                              "; exec sleep 300' &); sleep 300"));
+  runner.start(shell("a", "setsid sh -c 'trap \"\" TERM; echo $$ > " + escapee.string() + "; sleep 300' & (setsid sh -c 'echo $$ > " +
+                              daemon.string() + "; exec sleep 300' &); sleep 300"));
   const pid_t first = pid_in(escapee), second = pid_in(daemon);
   const auto state = runner.stop("a", 1);
   CHECK(state.phase == Phase::stopped);
@@ -80,8 +80,9 @@ TEST_CASE("the time limit ends a run and undoes it") {
 TEST_CASE("what the first process left in the background ends with it") {
   Runner runner;
   const auto left = runner.scratch() / "left";
-  const auto state = runner.run(shell("a", "(setsid sh -c 'echo $$ > " + left.string() + "; trap \"\" TERM HUP; sleep 300' &); while [ ! -s " +
-                                               left.string() + " ]; do sleep 0.01; done"));
+  const auto state =
+      runner.run(shell("a", "(setsid sh -c 'echo $$ > " + left.string() + "; trap \"\" TERM HUP; sleep 300' &); while [ ! -s " +
+                                left.string() + " ]; do sleep 0.01; done"));
   CHECK(state.phase == Phase::succeeded);
   CHECK_FALSE(alive(pid_in(left)));
 }

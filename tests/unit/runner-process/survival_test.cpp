@@ -79,7 +79,8 @@ TEST_CASE("undoing and the time limit do not need a host") {
 TEST_CASE("a supervisor that is killed takes its run with it, and the run is undone and told") {
   Runner runner;
   const auto pids = runner.scratch() / "pid", daemon = runner.scratch() / "daemon";
-  runner.start(shell("a", "echo $$ > " + pids.string() + "; (setsid sh -c 'echo $$ > " + daemon.string() + "; sleep 300' &); echo on; sleep 300",
+  runner.start(shell("a",
+                     "echo $$ > " + pids.string() + "; (setsid sh -c 'echo $$ > " + daemon.string() + "; sleep 300' &); echo on; sleep 300",
                      {{"revert", {{"argv", {"echo", "undone"}}}}}));
   const pid_t first = pid_in(pids), second = pid_in(daemon);
   const auto follow = runner.host().start(id, "logs", LogsRequest{"a", {}, 0, true});
