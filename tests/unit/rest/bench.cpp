@@ -78,7 +78,7 @@ void FakeRunner::finish(const std::string& job_id, const std::string& phase, con
   std::lock_guard lock(mutex_);
   auto& run = runs_.at(job_id);
   run["phase"] = phase;
-  run["endUnixMs"] = 1'767'323'046'789;
+  run["endUnixMs"] = base::system_clock().unix_ms();  // a run that ended long ago would be past retention
   if (!message.empty()) run["message"] = message;
 }
 
@@ -197,7 +197,10 @@ void Bench::await(const std::string& job_id, const std::string& status) {
     changed.notify_all();
   });
   std::unique_lock lock(mutex);
-  const auto there = [&] { return std::string(jr::to_string(table().get(job_id)->phase)) == status; };
+  const auto there = [&] {
+    const auto job = table().get(job_id);
+    return job && jr::to_string(job->phase) == status;
+  };
   // The table may tell of a change under its own lock, so it is asked without ours.
   for (const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120); std::chrono::steady_clock::now() < deadline;) {
     lock.unlock();
@@ -206,7 +209,8 @@ void Bench::await(const std::string& job_id, const std::string& status) {
     if (done) return;
     changed.wait_for(lock, std::chrono::milliseconds(50));
   }
-  FAIL("job " << job_id << " never became " << status << "; it is " << jobs::to_contract_json(*table().get(job_id)));
+  const auto job = table().get(job_id);
+  FAIL("job " << job_id << " never became " << status << "; it is " << (job ? jobs::to_contract_json(*job) : "not known"));
 }
 
 std::string read_all(http::StreamSource& stream, bool* ended) {
