@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 
+#include "core/app/operond/check_plugins.hpp"
 #include "core/app/operond/host.hpp"
 #include "core/app/operond/process.hpp"
 #include "core/app/operond/signals.hpp"
@@ -31,7 +32,8 @@ std::string urls(const std::vector<std::string>& addresses, bool tls) {
   return text;
 }
 
-int check_config(const config::Loaded& loaded) {
+int check_config(config::Loaded loaded) {
+  app::check_plugins(loaded.settings, loaded.problems, loaded.notices);
   for (const auto& problem : loaded.problems) std::cout << problem << "\n";
   for (const auto& notice : loaded.notices) std::cout << "note: " << notice << "\n";
   if (!loaded.problems.empty()) {
@@ -65,7 +67,12 @@ int serve(const CommandLine& line, const config::Surroundings& around, const con
   app::add_process_metrics(OPERON_VERSION);
   app::Signals signals;
   app::Host host(loaded.settings);
-  host.start();
+  try {
+    host.start();
+  } catch (const std::exception& e) {
+    log::error("cannot start: " + std::string(e.what()));
+    return exit_failure;
+  }
   say_ready(host, loaded.settings, began);
   while (signals.wait() == app::Signals::Event::reload) host.reload(config::load(line, around));
 

@@ -40,6 +40,16 @@ class Configuration(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn(f"plugins.runner-process.isolation: {placement} is not available in this version; the only placement is inprocess", done.stdout)
 
+    def test_a_plugin_is_asked_for_and_its_configuration_meets_its_schema_without_loading_it(self):
+        done = operond("--check-config", "--set", "plugins.registry-dir.config.pat=/x")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"embedded default.*pat")
+        done = operond("--check-config", "--set", "plugins.other.plugin=no-such")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("note: flag --set: plugins.other would be refused: plugin 'no-such': no library of that id in", done.stdout)
+        done = operond("--check-config", "--set", "plugins.other.plugin=no-such,plugins.other.required=true")
+        self.assertEqual(done.returncode, 1)
+
     def test_options_without_effect_are_noted(self):
         done = operond("--check-config", "--leader-elect")
         self.assertEqual(done.returncode, 0)
