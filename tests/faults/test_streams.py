@@ -50,7 +50,7 @@ def read_all(s):
 
 class Readers(unittest.TestCase):
     def setUp(self):
-        self.host = Host(sets=["rest.write_ms_max=1500", "logs.follower_stall_ms=1500", "rest.header_ms_max=2000"]).start()
+        self.host = Host(sets=["rest.connections_per_address_max=10000", "rest.write_ms_max=1500", "logs.follower_stall_ms=1500", "rest.header_ms_max=2000"]).start()
         self.addCleanup(self.host.remove)
 
     def test_fault_23_slowloris(self):

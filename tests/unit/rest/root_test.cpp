@@ -12,7 +12,8 @@ TEST_CASE("root: JSON for programs, a page for browsers, and every link leads to
   const auto plain = t.ask("GET", "/");
   CHECK(plain.response.content_type == "application/json");
   CHECK(plain.json().at("version") == "1.2.3");
-  for (const auto& link : plain.json().at("routes")) {
+  const auto description = plain.json();
+  for (const auto& link : description.at("routes")) {
     std::string path = link.at("path");
     path = path.substr(0, path.find('?'));
     INFO(path);
