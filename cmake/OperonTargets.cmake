@@ -9,7 +9,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
 endif()
 if(OPERON_SANITIZE)
   target_compile_options(operon_options INTERFACE -fsanitize=${OPERON_SANITIZE} -fno-omit-frame-pointer -O1 -g1)
-  target_compile_definitions(operon_options INTERFACE OPERON_SANITIZED)
   target_link_options(operon_options INTERFACE -fsanitize=${OPERON_SANITIZE})
   if(OPERON_SANITIZE MATCHES undefined)
     target_compile_options(operon_options INTERFACE -fno-sanitize-recover=undefined)
