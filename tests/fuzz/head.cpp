@@ -18,5 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t length = 1; length <= size && last == operon::http::HeadParser::Result::incomplete; ++length)
     last = slow.parse(input.substr(0, length), limits, dripped, dripped_refusal);
   if (size > 0 && result != last) __builtin_trap();
+  if (result == operon::http::HeadParser::Result::done) {
+    for (const char c : whole.target()) {
+      if (c <= ' ' || c >= 0x7f) __builtin_trap();  // what parse_target relies on
+    }
+  }
   return 0;
 }

@@ -6,6 +6,9 @@
 #include "core/http/target.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  for (size_t i = 0; i < size; ++i) {
+    if (data[i] <= ' ' || data[i] >= 0x7f) return 0;  // the head parser lets only visible ASCII through (fuzz_head)
+  }
   operon::http::Target target;
   const auto refusal = operon::http::parse_target("GET", {reinterpret_cast<const char*>(data), size}, target);
   if (refusal.status == 0) {  // what is accepted keeps its promise
