@@ -20,9 +20,9 @@ namespace {
 using nlohmann::json;
 
 /// Name and JSON type of what manifest.yaml may hold.
-const std::map<std::string, std::string> known_members = {{"id", "string"},        {"version", "string"},   {"title", "string"},
-                                                          {"description", "string"}, {"license", "string"},   {"interfaces", "array"},
-                                                          {"services", "array"},   {"attributes", "object"}, {"abi", "object"}};
+const std::map<std::string, std::string> known_members = {{"id", "string"},          {"version", "string"},    {"title", "string"},
+                                                          {"description", "string"}, {"license", "string"},    {"interfaces", "array"},
+                                                          {"services", "array"},     {"attributes", "object"}, {"abi", "object"}};
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -37,7 +37,8 @@ nlohmann::json convert(const std::string& file, const YAML::Node& node, int dept
   for (const auto& member : node) {
     const std::string key = member.first.Scalar();
     if (object.contains(key)) fail(file, member.first.Mark(), "`" + key + "` is given twice");
-    object[key] = key == "version" && member.second.IsScalar() ? nlohmann::json(member.second.Scalar()) : convert(file, member.second, depth + 1);
+    object[key] =
+        key == "version" && member.second.IsScalar() ? nlohmann::json(member.second.Scalar()) : convert(file, member.second, depth + 1);
   }
   return object;
 }

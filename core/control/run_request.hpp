@@ -18,7 +18,7 @@ struct RunLimits {
   size_t files_max = 100;
   size_t environment_max = 1000;                    ///< entries
   size_t environment_entry_bytes_max = 128u << 10;  ///< "NAME=value" and its NUL: what Linux passes to a process
-  size_t environment_bytes_max = 3u << 19;             ///< all entries together: a process gets about 2 MiB, with its arguments
+  size_t environment_bytes_max = 3u << 19;          ///< all entries together: a process gets about 2 MiB, with its arguments
   size_t name_bytes_max = 1024;                     ///< target, cluster, scenario and instance names
   size_t path_bytes_max = 4096;
   size_t idempotency_key_bytes_max = 255;

@@ -38,7 +38,8 @@ void CommitQueue::post(Work work, Done done) {
     }
   }
   failures_.add();
-  done(Error(Code::resource_exhausted, "the state store cannot keep up: " + std::to_string(queued_max_) + " writes are waiting (writes_queued_max)"));
+  done(Error(Code::resource_exhausted,
+             "the state store cannot keep up: " + std::to_string(queued_max_) + " writes are waiting (writes_queued_max)"));
 }
 
 void CommitQueue::run(Work work) {
@@ -136,7 +137,8 @@ void CommitQueue::finish(std::vector<Item>& batch) {
   }
 }
 
-/// Secrets of requests that are gone stand in the log file until it is cut: SQLite itself would leave them there until they are written over.
+/// Secrets of requests that are gone stand in the log file until it is cut: SQLite itself would leave them there until they are written
+/// over.
 void CommitQueue::tidy() noexcept {
   try {
     // Waits for readers, and writers would wait for it: only a moment.

@@ -1,6 +1,7 @@
 /// core/jobs/crash_points.hpp: the steps of a run at which a test may kill the host, to show that the next one goes on rightly.
 ///
-/// With OPERON_CRASH_AT=name in the environment the process kills itself (SIGKILL: nothing is flushed, nothing unwound) when it first gets there.
+/// With OPERON_CRASH_AT=name in the environment the process kills itself (SIGKILL: nothing is flushed, nothing unwound) when it first gets
+/// there.
 #pragma once
 
 #include <array>
@@ -30,9 +31,9 @@ enum class CrashPoint {
 
 /// In the order of `CrashPoint`, which begins with none.
 inline constexpr std::array<std::string_view, 15> crash_point_names = {
-    "start.before_record", "start.after_record", "start.before_runner", "start.after_runner", "start.after_started_recorded",
-    "end.before_record",   "end.after_record",   "stop.latched",        "stop.after_runner",  "archive.before",
-    "archive.after_written", "archive.after",    "destroy.before",      "destroy.after",      "destroy.recorded"};
+    "start.before_record",   "start.after_record", "start.before_runner", "start.after_runner", "start.after_started_recorded",
+    "end.before_record",     "end.after_record",   "stop.latched",        "stop.after_runner",  "archive.before",
+    "archive.after_written", "archive.after",      "destroy.before",      "destroy.after",      "destroy.recorded"};
 
 namespace detail {
 extern std::atomic<CrashPoint> armed_crash_point;

@@ -15,10 +15,10 @@ using operon::kinds::job_runner::Phase;
 struct Job {
   std::string id;  ///< uuid
   std::string target_id, provider, cluster_name, scenario_name, scenario_image;
-  std::string runner;    ///< instance name
-  std::string registry;  ///< instance that described the scenario; empty when its fields are unknown
-  std::string user;      ///< who asked
-  std::string digest;    ///< sha256 of the request without credentials
+  std::string runner;      ///< instance name
+  std::string registry;    ///< instance that described the scenario; empty when its fields are unknown
+  std::string user;        ///< who asked
+  std::string digest;      ///< sha256 of the request without credentials
   bool validated = false;  ///< values were checked against the scenario's fields
   Phase phase = Phase::pending;
   std::string message;

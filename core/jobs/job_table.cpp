@@ -82,7 +82,8 @@ void JobTable::Impl::load_freeze() {
   const auto text = store_->meta(freeze_key);
   if (!text) return;
   const json stored = json::parse(*text, nullptr, false);
-  if (!stored.is_object()) throw Error(Code::data_loss, "the stored freeze cannot be read: run `operonctl freeze` or `unfreeze` on a fresh state database");
+  if (!stored.is_object())
+    throw Error(Code::data_loss, "the stored freeze cannot be read: run `operonctl freeze` or `unfreeze` on a fresh state database");
   freeze_ = {stored.value("frozen", false), stored.value("reason", ""), stored.value("user", ""), stored.value("since", int64_t{0})};
   if (freeze_.frozen) log::warn("frozen: no run starts", {{"reason", freeze_.reason}, {"user", freeze_.user}});
 }
@@ -93,7 +94,8 @@ void JobTable::Impl::freeze(Freeze wanted) {
     freeze_ = wanted;
   }
   const json text = {{"frozen", wanted.frozen}, {"reason", wanted.reason}, {"user", wanted.user}, {"since", wanted.since_unix_ms}};
-  log::warn(wanted.frozen ? "frozen: no run starts until this is lifted" : "unfrozen: runs start again", {{"reason", wanted.reason}, {"user", wanted.user}});
+  log::warn(wanted.frozen ? "frozen: no run starts until this is lifted" : "unfrozen: runs start again",
+            {{"reason", wanted.reason}, {"user", wanted.user}});
   try {
     store_->set_meta(freeze_key, text.dump(-1, ' ', false, json::error_handler_t::replace));
   } catch (const Error& e) {
@@ -105,7 +107,9 @@ JobTable::JobTable(std::shared_ptr<Store> store, const Runners& runners, LogHub&
     : impl_(std::make_unique<Impl>(std::move(store), runners, hub, clock, limits)) {}
 JobTable::~JobTable() = default;
 
-void JobTable::recover() { impl_->recover(); }
+void JobTable::recover() {
+  impl_->recover();
+}
 
 void JobTable::drain(std::chrono::milliseconds bound) {
   Impl::Lock lock(impl_->mutex_);
@@ -113,11 +117,21 @@ void JobTable::drain(std::chrono::milliseconds bound) {
   impl_->changed_.wait_for(lock, bound, [this] { return impl_->starting_ == 0; });
 }
 
-Accepted JobTable::start(StartCommand command) { return impl_->start(std::move(command)); }
-std::optional<Job> JobTable::get(std::string_view id) const { return impl_->get(id); }
-Page JobTable::list(const JobFilter& filter, unsigned limit, std::string_view token) const { return impl_->list(filter, limit, token); }
-Stopped JobTable::stop(std::string_view id) { return impl_->stop(id); }
-std::vector<std::string> JobTable::stop_all(std::chrono::milliseconds bound) { return impl_->stop_all(bound); }
+Accepted JobTable::start(StartCommand command) {
+  return impl_->start(std::move(command));
+}
+std::optional<Job> JobTable::get(std::string_view id) const {
+  return impl_->get(id);
+}
+Page JobTable::list(const JobFilter& filter, unsigned limit, std::string_view token) const {
+  return impl_->list(filter, limit, token);
+}
+Stopped JobTable::stop(std::string_view id) {
+  return impl_->stop(id);
+}
+std::vector<std::string> JobTable::stop_all(std::chrono::milliseconds bound) {
+  return impl_->stop_all(bound);
+}
 
 void JobTable::freeze(std::string reason, std::string user) {
   impl_->freeze({true, std::move(reason), std::move(user), impl_->clock_.unix_ms()});
@@ -137,10 +151,18 @@ void JobTable::on_notify(const std::string& instance, std::string_view kind_word
   if (kind_word == kind::notify_kind) impl_->notified(instance, key);
 }
 
-std::optional<std::vector<JobEvent>> JobTable::events_after(uint64_t revision, unsigned max) const { return impl_->events_.after(revision, max); }
-uint64_t JobTable::revision() const { return impl_->events_.revision(); }
-std::shared_ptr<void> JobTable::subscribe(std::function<void()> listener) { return impl_->events_.subscribe(std::move(listener)); }
-std::string JobTable::store_trouble() const { return impl_->store_->trouble(); }
+std::optional<std::vector<JobEvent>> JobTable::events_after(uint64_t revision, unsigned max) const {
+  return impl_->events_.after(revision, max);
+}
+uint64_t JobTable::revision() const {
+  return impl_->events_.revision();
+}
+std::shared_ptr<void> JobTable::subscribe(std::function<void()> listener) {
+  return impl_->events_.subscribe(std::move(listener));
+}
+std::string JobTable::store_trouble() const {
+  return impl_->store_->trouble();
+}
 
 void JobTable::wake() {
   std::lock_guard lock(impl_->mutex_);

@@ -39,7 +39,7 @@ struct JobLimits {
 
 /// Everything decided and checked: what `start` needs.
 struct StartCommand {
-  Job job;                                 ///< id, names, runner, user, digest, timeout
+  Job job;                                  ///< id, names, runner, user, digest, timeout
   kinds::job_runner::StartRequest request;  ///< files name blobs in `blobs`
   std::map<std::string, std::shared_ptr<const std::string>> blobs;
 };
@@ -51,12 +51,12 @@ struct Accepted {
 
 struct Stopped {
   Job job;
-  bool confirmed = true;     ///< false: the runner has not confirmed within stop_answer_ms; the stop stays latched
-  bool was_ended = false;    ///< the run had ended by itself before
+  bool confirmed = true;   ///< false: the runner has not confirmed within stop_answer_ms; the stop stays latched
+  bool was_ended = false;  ///< the run had ended by itself before
 };
 
 struct Page {
-  std::string jobs_json;   ///< "[{...},...]" in the form of the contract
+  std::string jobs_json;       ///< "[{...},...]" in the form of the contract
   std::string continue_token;  ///< empty on the last page
 };
 
@@ -85,8 +85,8 @@ class JobTable {
   void drain(std::chrono::milliseconds);
 
   /// Records the intent, then starts or queues. Throws Error: ALREADY_EXISTS is never seen for the same digest (repeated = true);
-  /// FAILED_PRECONDITION for the same id with another digest; UNAVAILABLE while frozen (with the reason) or when the store cannot be written;
-  /// RESOURCE_EXHAUSTED at queued_max; the runner's own error otherwise (the record then ends Failed).
+  /// FAILED_PRECONDITION for the same id with another digest; UNAVAILABLE while frozen (with the reason) or when the store cannot be
+  /// written; RESOURCE_EXHAUSTED at queued_max; the runner's own error otherwise (the record then ends Failed).
   Accepted start(StartCommand);
   /// Sees every start and stop that returned before. Absent: never heard of, or past retention.
   std::optional<Job> get(std::string_view id) const;

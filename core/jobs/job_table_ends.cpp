@@ -18,7 +18,9 @@ std::string fit(const std::string& message) {
   return text;
 }
 
-bool same(const std::optional<kind::Handle>& a, const kind::Handle& b) { return a && a->version == b.version && a->state == b.state; }
+bool same(const std::optional<kind::Handle>& a, const kind::Handle& b) {
+  return a && a->version == b.version && a->state == b.state;
+}
 
 }  // namespace
 
@@ -47,7 +49,8 @@ void JobTable::Impl::apply(const EntryPtr& entry, const kind::RunState& state) {
     bool differs = first;
     if (state.handle && !same(e.record.handle, *state.handle)) {
       if (state.handle->state.size() > handle_bytes_max) {
-        log::warn("a runner's handle is longer than 4096 bytes (handle_bytes_max) and was not kept", {{"job_id", job.id}, {"runner", job.runner}});
+        log::warn("a runner's handle is longer than 4096 bytes (handle_bytes_max) and was not kept",
+                  {{"job_id", job.id}, {"runner", job.runner}});
       } else {
         e.record.handle = state.handle;
         differs = true;

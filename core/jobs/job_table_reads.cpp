@@ -8,7 +8,8 @@ namespace operon::jobs {
 namespace {
 
 [[noreturn]] void bad_token() {
-  throw Error(Error(Code::invalid_argument, "`continue` is not a token that this server gave: list again from the start").with_field("continue"));
+  throw Error(
+      Error(Code::invalid_argument, "`continue` is not a token that this server gave: list again from the start").with_field("continue"));
 }
 
 /// base64url without padding of "created.id": clients put it into a query as it is.
@@ -43,7 +44,8 @@ std::optional<PageKey> read_token(std::string_view token) {
 
 bool matches(const Job& job, const JobFilter& filter) {
   return (!filter.phase || job.phase == *filter.phase) && (filter.scenario_name.empty() || job.scenario_name == filter.scenario_name) &&
-         (filter.target_id.empty() || job.target_id == filter.target_id) && (filter.cluster_name.empty() || job.cluster_name == filter.cluster_name);
+         (filter.target_id.empty() || job.target_id == filter.target_id) &&
+         (filter.cluster_name.empty() || job.cluster_name == filter.cluster_name);
 }
 
 }  // namespace
@@ -81,7 +83,8 @@ Page JobTable::Impl::list(const JobFilter& filter, unsigned limit, std::string_v
       --place;
       const Entry& entry = *place->second;
       if (!entry.announced || !matches(entry.job(), filter)) continue;
-      live.push_back({place->first, entry.stage == Stage::queued ? std::make_shared<const std::string>(to_contract_json(shown(entry))) : entry.json});
+      live.push_back(
+          {place->first, entry.stage == Stage::queued ? std::make_shared<const std::string>(to_contract_json(shown(entry))) : entry.json});
     }
   }
   std::vector<PageRow> ended;

@@ -8,7 +8,9 @@ namespace {
 constexpr std::chrono::seconds first_pass_max{20};
 constexpr unsigned ended_to_take_up_max = 10000;
 
-int64_t back_off_ms(unsigned tries) { return std::min<int64_t>(30000, int64_t{1000} << std::min(tries, 5u)); }
+int64_t back_off_ms(unsigned tries) {
+  return std::min<int64_t>(30000, int64_t{1000} << std::min(tries, 5u));
+}
 
 }  // namespace
 
@@ -187,7 +189,8 @@ void JobTable::Impl::resolve_unknown(const EntryPtr& entry) {
     too_late = entry->unsure_since_ms != 0 && steady_ms() - entry->unsure_since_ms > start_unsure_ms_max;
   }
   const std::string& runner = entry->job().runner;
-  if (stopping) return end_now(entry, Phase::stopped, pending ? "stopped before it started" : "stopped; the runner has nothing left of it", !pending);
+  if (stopping)
+    return end_now(entry, Phase::stopped, pending ? "stopped before it started" : "stopped; the runner has nothing left of it", !pending);
   if (!pending) return end_now(entry, Phase::failed, "the run was lost: runner '" + runner + "' knows nothing of it any more");
   if (too_late) return end_now(entry, Phase::failed, "could not be started: " + error);
   {

@@ -34,7 +34,8 @@ bool definite(Code code) {
 
 Accepted JobTable::Impl::repeat(const Job& known, const StartCommand& command) const {
   if (known.digest != command.job.digest) {
-    throw Error(Error(Code::failed_precondition, "this idempotency key belongs to run " + known.id + ", which was asked for with other values: use another key")
+    throw Error(Error(Code::failed_precondition,
+                      "this idempotency key belongs to run " + known.id + ", which was asked for with other values: use another key")
                     .with_reason("IdempotencyKeyReused"));
   }
   return {known, true};
@@ -69,7 +70,8 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
     }
     runs_now = queue_.try_run(target_key(job), job.runner);
     if (!runs_now && queue_.waiting() >= limits_.queued_max) {
-      throw Error(Error(Code::resource_exhausted, std::to_string(limits_.queued_max) + " runs wait already (queued_max): try again later").with_reason("QueueFull"));
+      throw Error(Error(Code::resource_exhausted, std::to_string(limits_.queued_max) + " runs wait already (queued_max): try again later")
+                      .with_reason("QueueFull"));
     }
     entry->counted = runs_now;
     insert(entry);
@@ -157,7 +159,9 @@ bool JobTable::Impl::run_start(const EntryPtr& entry, const PendingRequest& pend
   bool good = false;
   try {
     const auto client = client_of(entry->job().runner);
-    if (!client) throw Error(Error(Code::failed_precondition, "runner '" + entry->job().runner + "' is not ready: see /operon/v1/plugins").with_reason("RunnerMissing"));
+    if (!client)
+      throw Error(Error(Code::failed_precondition, "runner '" + entry->job().runner + "' is not ready: see /operon/v1/plugins")
+                      .with_reason("RunnerMissing"));
     metrics_.starts.add();
     crash_point(CrashPoint::start_before_runner);
     const auto state = client->start(pending.request, pending.blobs, user);

@@ -19,7 +19,8 @@ std::string ordinal(size_t n) {
 TableMetrics::TableMetrics() {
   for (const auto phase : {Phase::pending, Phase::running, Phase::succeeded, Phase::failed, Phase::stopped}) {
     jobs[phase] = metrics::gauge("operon_jobs", "Runs by phase", {{"phase", kind::to_string(phase)}});
-    if (kind::terminal(phase)) ends[phase] = metrics::counter("operon_job_ends_total", "Runs that ended", {{"phase", kind::to_string(phase)}});
+    if (kind::terminal(phase))
+      ends[phase] = metrics::counter("operon_job_ends_total", "Runs that ended", {{"phase", kind::to_string(phase)}});
   }
 }
 
@@ -56,11 +57,12 @@ void JobTable::Impl::changed(Entry& entry) {
 void JobTable::Impl::write(Entry& entry) {
   entry.write_failed = false;
   const bool drop_request = entry.stage == Stage::started || entry.stage == Stage::ended;
-  store_->update(entry.record, drop_request,
-                 [gate = gate_, id = entry.job().id, revision = entry.job().revision, stage = entry.stage](const std::optional<Error>& error) {
-                   std::shared_lock open(gate->mutex);
-                   if (gate->table != nullptr) gate->table->written(id, revision, stage, error);
-                 });
+  store_->update(
+      entry.record, drop_request,
+      [gate = gate_, id = entry.job().id, revision = entry.job().revision, stage = entry.stage](const std::optional<Error>& error) {
+        std::shared_lock open(gate->mutex);
+        if (gate->table != nullptr) gate->table->written(id, revision, stage, error);
+      });
 }
 
 /// On the store's thread; a full queue tells its refusal on this one, with the lock held, so failures only touch `dirty_`.
@@ -101,7 +103,9 @@ void JobTable::Impl::leave_running(Entry& entry) {
   entry.counted = false;
 }
 
-std::string JobTable::Impl::target_key(const Job& job) const { return job.provider + "/" + job.cluster_name; }
+std::string JobTable::Impl::target_key(const Job& job) const {
+  return job.provider + "/" + job.cluster_name;
+}
 
 int64_t JobTable::Impl::steady_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady().time_since_epoch()).count();

@@ -1,7 +1,8 @@
 /// core/jobs/job_table_state.hpp: the inside of the job table. For job_table*.cpp only.
 ///
-/// One lock guards all of it and is never held over a runner's or the disk's answer. Runs that have not ended live here; ended ones leave as soon as their
-/// end is durable. A run goes recording -> (queued ->) starting -> started -> ended; `unsure` is where the host must first ask the runner what it knows.
+/// One lock guards all of it and is never held over a runner's or the disk's answer. Runs that have not ended live here; ended ones leave
+/// as soon as their end is durable. A run goes recording -> (queued ->) starting -> started -> ended; `unsure` is where the host must first
+/// ask the runner what it knows.
 #pragma once
 
 #include <atomic>
@@ -33,9 +34,9 @@ enum class Stage { recording, queued, starting, unsure, started, ended };
 struct Entry {
   JobRecord record;
   Stage stage = Stage::recording;
-  bool counted = false;      ///< holds a place among the running
-  bool announced = false;    ///< visible to readers
-  std::mutex log_mutex;  ///< taken before the table's: a log is begun once, and before it is ended
+  bool counted = false;    ///< holds a place among the running
+  bool announced = false;  ///< visible to readers
+  std::mutex log_mutex;    ///< taken before the table's: a log is begun once, and before it is ended
   bool log_begun = false;
   bool looking = false, look_again = false;
   bool stop_calling = false;
@@ -129,8 +130,8 @@ struct JobTable::Impl {
   Stopped stop(std::string_view id);
   Stopped stop_ended(const JobRecord&);
   std::vector<std::string> stop_all(std::chrono::milliseconds);
-  void latch_stop(Entry&);                 ///< with the lock
-  void enforce_stop(const EntryPtr&);      ///< without the lock
+  void latch_stop(Entry&);             ///< with the lock
+  void enforce_stop(const EntryPtr&);  ///< without the lock
   void ask_stop(const EntryPtr&);
   void stop_answered(const EntryPtr&, const RunResult&);
 

@@ -9,7 +9,9 @@ namespace {
 constexpr std::chrono::seconds latch_durable_max{2};
 constexpr std::chrono::seconds stop_call_slack{30};
 
-int64_t back_off_ms(unsigned tries) { return std::min<int64_t>(30000, int64_t{500} << std::min(tries, 6u)); }
+int64_t back_off_ms(unsigned tries) {
+  return std::min<int64_t>(30000, int64_t{500} << std::min(tries, 6u));
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ Stopped JobTable::Impl::stop(std::string_view id) {
   latch_stop(*entry);
   // A store that cannot be written must not keep a run from being stopped: the latch is then in memory alone until it can.
   const uint64_t latched = entry->job().revision;
-  changed_.wait_for(lock, latch_durable_max, [&] { return entry->written_revision >= latched || entry->write_failed || entry->stage == Stage::ended; });
+  changed_.wait_for(lock, latch_durable_max,
+                    [&] { return entry->written_revision >= latched || entry->write_failed || entry->stage == Stage::ended; });
   crash_point(CrashPoint::stop_latched);
   lock.unlock();
   enforce_stop(entry);
@@ -118,7 +121,8 @@ void JobTable::Impl::stop_answered(const EntryPtr& entry, const RunResult& resul
     entry->stop_calling = false;
     if (entry->stage != Stage::ended) {
       entry->stop_again_ms = steady_ms() + back_off_ms(entry->stop_tries++);
-      set_message(*entry, std::string("being stopped; the runner has not confirmed it yet") + (error != nullptr ? ": " + std::string(error->what()) : ""));
+      set_message(*entry, std::string("being stopped; the runner has not confirmed it yet") +
+                              (error != nullptr ? ": " + std::string(error->what()) : ""));
     }
     --stops_in_flight_;
     while (!stops_waiting_.empty() && !next) {
@@ -151,7 +155,8 @@ std::vector<std::string> JobTable::Impl::stop_all(std::chrono::milliseconds boun
     }
   }
   if (!all.empty()) {
-    changed_.wait_until(lock, std::min(deadline, std::chrono::steady_clock::now() + latch_durable_max), [&] { return durable(*all.back()); });
+    changed_.wait_until(lock, std::min(deadline, std::chrono::steady_clock::now() + latch_durable_max),
+                        [&] { return durable(*all.back()); });
   }
   lock.unlock();
   events_.tell();

@@ -19,7 +19,8 @@ std::string key_of(const json& request, const char* member, const KvLimits& limi
   members::require(request, member, key);
   if (key.empty()) throw Error(Code::invalid_argument, "`key` is empty");
   if (key.size() > limits.key_bytes_max) {
-    throw Error(Code::out_of_range, "`key` has " + std::to_string(key.size()) + " bytes, at most " + std::to_string(limits.key_bytes_max) + " (key_bytes_max)");
+    throw Error(Code::out_of_range,
+                "`key` has " + std::to_string(key.size()) + " bytes, at most " + std::to_string(limits.key_bytes_max) + " (key_bytes_max)");
   }
   if (key.find('\0') != std::string::npos) throw Error(Code::invalid_argument, "`key` holds a NUL");
   return key;
@@ -34,8 +35,8 @@ class KvService final : public base::Service {
 
   void invoke(std::shared_ptr<base::ServiceCall> call) override {
     if (pool_.waiting() >= limits_.calls_queued_max) {
-      throw Error(Code::resource_exhausted,
-                  std::to_string(limits_.calls_queued_max) + " questions wait for the key-value store already (calls_queued_max): try again later");
+      throw Error(Code::resource_exhausted, std::to_string(limits_.calls_queued_max) +
+                                                " questions wait for the key-value store already (calls_queued_max): try again later");
     }
     const bool posted = pool_.post(std::string(call->instance()), [this, call] { answer(*call); });
     if (!posted) throw Error(Code::unavailable, "the host is stopping");
@@ -74,8 +75,8 @@ class KvService final : public base::Service {
     std::string value;
     members::require(request, "value", value);
     if (value.size() > limits_.value_bytes_max) {
-      throw Error(Code::out_of_range,
-                  "`value` has " + std::to_string(value.size()) + " bytes, at most " + std::to_string(limits_.value_bytes_max) + " (value_bytes_max)");
+      throw Error(Code::out_of_range, "`value` has " + std::to_string(value.size()) + " bytes, at most " +
+                                          std::to_string(limits_.value_bytes_max) + " (value_bytes_max)");
     }
     store_->kv_put(instance, key, value, limits_.keys_max);
     return json::object();

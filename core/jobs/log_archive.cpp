@@ -83,7 +83,8 @@ const std::string& ArchiveSource::frame(size_t index) const {
   plain.resize(frame_bytes);
   const size_t got = ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size());
   const uint64_t due = std::min<uint64_t>(frame_bytes, size_ - index * frame_bytes);
-  if (ZSTD_isError(got) != 0U || got != due) throw Error(Code::data_loss, "the archived log " + path_ + " is damaged: a part of it cannot be unpacked");
+  if (ZSTD_isError(got) != 0U || got != due)
+    throw Error(Code::data_loss, "the archived log " + path_ + " is damaged: a part of it cannot be unpacked");
   plain.resize(got);
   holds_serial = serial_;
   holds_index = index;
@@ -116,7 +117,8 @@ uint64_t write_archive(const LogSource& source, uint64_t size, const std::string
   uint64_t written = 0;
   for (uint64_t at = 0; at < size; at += frame_bytes) {
     const size_t due = static_cast<size_t>(std::min<uint64_t>(frame_bytes, size - at));
-    if (source.read_at(at, plain.data(), due) != due) throw Error(Code::data_loss, "the spooled log of " + path + " is shorter than what was written");
+    if (source.read_at(at, plain.data(), due) != due)
+      throw Error(Code::data_loss, "the spooled log of " + path + " is shorter than what was written");
     const size_t n = ZSTD_compress2(context.get(), packed.data(), packed.size(), plain.data(), due);
     if (ZSTD_isError(n) != 0U) throw Error(Code::internal, std::string("cannot compress a log: ") + ZSTD_getErrorName(n));
     places.push_back(written);
@@ -143,13 +145,16 @@ std::shared_ptr<LogSource> open_archive(const std::string& path) {
     if (errno == ENOENT) return nullptr;
     throw Error(Code::unavailable, "cannot read " + path + ": " + std::strerror(errno));
   }
-  const auto damaged = [&path]() -> Error { return Error(Code::data_loss, "the archived log " + path + " is damaged: its table cannot be read"); };
+  const auto damaged = [&path]() -> Error {
+    return Error(Code::data_loss, "the archived log " + path + " is damaged: its table cannot be read");
+  };
   struct stat info {};
   Footer footer{};
   const uint64_t head_bytes = 2 * sizeof(uint32_t);
   if (::fstat(fd.get(), &info) != 0 || static_cast<uint64_t>(info.st_size) < head_bytes + sizeof(footer)) throw damaged();
   const uint64_t file_size = static_cast<uint64_t>(info.st_size);
-  if (::pread(fd.get(), &footer, sizeof(footer), static_cast<off_t>(file_size - sizeof(footer))) != static_cast<ssize_t>(sizeof(footer))) throw damaged();
+  if (::pread(fd.get(), &footer, sizeof(footer), static_cast<off_t>(file_size - sizeof(footer))) != static_cast<ssize_t>(sizeof(footer)))
+    throw damaged();
   if (std::memcmp(footer.magic, footer_magic, sizeof(footer_magic)) != 0) throw damaged();
   const uint64_t room = file_size - head_bytes - sizeof(footer);
   if (footer.frames > room / sizeof(uint64_t) || footer.frames != (footer.size + frame_bytes - 1) / frame_bytes) throw damaged();

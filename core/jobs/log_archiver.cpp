@@ -83,7 +83,8 @@ bool LogArchiver::pack(LiveLog& log) {
 
 void LogArchiver::forget(const LogPaths& paths) {
   struct stat info {};
-  if (::stat(paths.archive.c_str(), &info) == 0 && ::unlink(paths.archive.c_str()) == 0) total_bytes_ -= static_cast<uint64_t>(info.st_size);
+  if (::stat(paths.archive.c_str(), &info) == 0 && ::unlink(paths.archive.c_str()) == 0)
+    total_bytes_ -= static_cast<uint64_t>(info.st_size);
   ::unlink(paths.spool.c_str());
   ::unlink(paths.marks.c_str());
 }

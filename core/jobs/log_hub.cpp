@@ -27,7 +27,8 @@ constexpr size_t rings_bytes_max = 16u << 20;  ///< all rings together
 constexpr size_t ring_bytes_min = 4u << 10;
 
 bool file_name_safe(const std::string& id) {
-  return !id.empty() && id.size() <= 128 && id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == std::string::npos;
+  return !id.empty() && id.size() <= 128 &&
+         id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == std::string::npos;
 }
 
 }  // namespace
@@ -46,7 +47,8 @@ struct LogHub::Impl {
     std::unordered_map<Follower*, std::shared_ptr<LiveLog>> followed;
     bool due = false, stopping = false;
     metrics::Gauge followers_gauge = metrics::gauge("operon_log_followers", "Readers of logs that are open");
-    metrics::Counter dropped = metrics::counter("operon_log_followers_dropped_total", "Readers of logs that were dropped because they took nothing");
+    metrics::Counter dropped =
+        metrics::counter("operon_log_followers_dropped_total", "Readers of logs that were dropped because they took nothing");
 
     void attention() {
       std::lock_guard lock(mutex);
@@ -58,7 +60,8 @@ struct LogHub::Impl {
   Impl(std::filesystem::path dir, const Runners& runners, LogLimits limits)
       : dir_(std::move(dir)), runners_(runners), limits_(limits), shared_(std::make_shared<Shared>()) {
     base::make_dirs(dir_);
-    archiver_ = std::make_unique<LogArchiver>(dir_, limits_.archive_bytes_max, [this](const std::shared_ptr<LiveLog>& log) { packed(log); });
+    archiver_ =
+        std::make_unique<LogArchiver>(dir_, limits_.archive_bytes_max, [this](const std::shared_ptr<LiveLog>& log) { packed(log); });
     thread_ = std::thread([this] { loop(); });
   }
   ~Impl() { stop(); }
@@ -73,16 +76,17 @@ struct LogHub::Impl {
     std::lock_guard lock(shared_->mutex);
     auto& log = shared_->live[id];
     if (!log) {
-      log = std::make_shared<LiveLog>(id, LogPaths(dir_, id), limits_, runners_, UpstreamTiming{},
-                                      [shared = std::weak_ptr(shared_)] {
-                                        if (const auto alive = shared.lock()) alive->attention();
-                                      });
+      log = std::make_shared<LiveLog>(id, LogPaths(dir_, id), limits_, runners_, UpstreamTiming{}, [shared = std::weak_ptr(shared_)] {
+        if (const auto alive = shared.lock()) alive->attention();
+      });
       log->spool().bound_ring(ring_bytes(shared_->live.size()));
     }
     return log;
   }
 
-  size_t ring_bytes(size_t logs) const { return std::min(limits_.ring_bytes_max, std::max(ring_bytes_min, rings_bytes_max / std::max<size_t>(1, logs))); }
+  size_t ring_bytes(size_t logs) const {
+    return std::min(limits_.ring_bytes_max, std::max(ring_bytes_min, rings_bytes_max / std::max<size_t>(1, logs)));
+  }
 
   void loop();
   void tend();
@@ -128,7 +132,8 @@ void LogHub::Impl::tend() {
   }
 }
 
-/// Who took nothing for follower_stall_ms while there was something is let go: its stream is told at its next read, its place is free at once.
+/// Who took nothing for follower_stall_ms while there was something is let go: its stream is told at its next read, its place is free at
+/// once.
 void LogHub::Impl::sweep(int64_t now) {
   std::vector<std::shared_ptr<Follower>> dropped;
   {
@@ -196,7 +201,8 @@ std::unique_ptr<LogReader> LogHub::Impl::open(const std::string& id, const LogOp
   parts.follower = std::make_shared<Follower>();
   parts.follower->waker = std::move(waker);
   parts.live = find(id);
-  if (parts.live && !parts.live->begun() && ::access(LogPaths(dir_, id).archive.c_str(), F_OK) == 0) parts.live.reset();  // finished before a restart
+  if (parts.live && !parts.live->begun() && ::access(LogPaths(dir_, id).archive.c_str(), F_OK) == 0)
+    parts.live.reset();  // finished before a restart
   if (parts.live) {
     parts.source = parts.live->spool().source();
     parts.marks = parts.live->spool().marks();
@@ -211,7 +217,8 @@ std::unique_ptr<LogReader> LogHub::Impl::open(const std::string& id, const LogOp
   {
     std::lock_guard lock(shared_->mutex);
     if (shared_->followers.size() >= limits_.followers_max) {
-      throw Error(Code::resource_exhausted, std::to_string(limits_.followers_max) + " logs are being read already (followers_max): try again later");
+      throw Error(Code::resource_exhausted,
+                  std::to_string(limits_.followers_max) + " logs are being read already (followers_max): try again later");
     }
     shared_->followers.insert(follower);
     if (parts.live) shared_->followed[follower.get()] = parts.live;
@@ -227,7 +234,8 @@ std::unique_ptr<LogReader> LogHub::Impl::open(const std::string& id, const LogOp
   return make_reader(std::move(parts), options);
 }
 
-LogHub::LogHub(std::filesystem::path dir, const Runners& runners, LogLimits limits) : impl_(std::make_unique<Impl>(std::move(dir), runners, limits)) {}
+LogHub::LogHub(std::filesystem::path dir, const Runners& runners, LogLimits limits)
+    : impl_(std::make_unique<Impl>(std::move(dir), runners, limits)) {}
 LogHub::~LogHub() = default;
 
 void LogHub::expect(const std::string& job_id) {
@@ -286,6 +294,8 @@ std::string LogHub::tail(const std::string& job_id, size_t bytes_max) const {
   return bytes;
 }
 
-void LogHub::stop() { impl_->stop(); }
+void LogHub::stop() {
+  impl_->stop();
+}
 
 }  // namespace operon::jobs

@@ -1,7 +1,7 @@
 /// core/jobs/log_hub.hpp: one read of a run's log however many follow it.
 ///
-/// The upstream bytes go to a spool file (whole log) and a ring in memory (the newest bytes). Followers pull: whoever does not is dropped with a
-/// marker and slows nobody. A finished log is archived, compressed.
+/// The upstream bytes go to a spool file (whole log) and a ring in memory (the newest bytes). Followers pull: whoever does not is dropped
+/// with a marker and slows nobody. A finished log is archived, compressed.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,11 @@ namespace operon::jobs {
 class Runners;
 
 struct LogLimits {
-  size_t ring_bytes_max = 256u << 10;              ///< per followed run; less when many are followed: all rings together hold 16 MiB
-  uint64_t log_bytes_max = 4ull << 30;             ///< per run, spooled; more is marked as cut
-  int64_t follower_stall_ms = 30000;               ///< a follower that took nothing for so long while there was something is dropped
-  unsigned followers_max = 10000;                  ///< over all runs
-  uint64_t archive_bytes_max = 10ull << 30;        ///< all archives together; oldest go first
+  size_t ring_bytes_max = 256u << 10;        ///< per followed run; less when many are followed: all rings together hold 16 MiB
+  uint64_t log_bytes_max = 4ull << 30;       ///< per run, spooled; more is marked as cut
+  int64_t follower_stall_ms = 30000;         ///< a follower that took nothing for so long while there was something is dropped
+  unsigned followers_max = 10000;            ///< over all runs
+  uint64_t archive_bytes_max = 10ull << 30;  ///< all archives together; oldest go first
 };
 
 struct LogOptions {
@@ -51,7 +51,8 @@ class LogHub {
   LogHub(std::filesystem::path dir, const Runners&, LogLimits);
   ~LogHub();
 
-  /// A record was made: a follower of this run waits for begin() or end(). Whoever opens a run that was never announced reads what is stored and ends.
+  /// A record was made: a follower of this run waits for begin() or end(). Whoever opens a run that was never announced reads what is
+  /// stored and ends.
   void expect(const std::string& job_id);
   /// The run started (or was recovered): the hub reads its log from the offset that it has stored.
   void begin(const std::string& job_id, const std::string& runner, const std::optional<kinds::job_runner::Handle>&);

@@ -14,7 +14,8 @@ namespace operon::jobs {
 namespace {
 
 uint32_t check_of(const Mark& mark) {
-  uint64_t h = mark.offset * 0x9E3779B97F4A7C15ull ^ static_cast<uint64_t>(mark.value) * 0xC2B2AE3D27D4EB4Full ^ static_cast<uint64_t>(mark.kind);
+  uint64_t h =
+      mark.offset * 0x9E3779B97F4A7C15ull ^ static_cast<uint64_t>(mark.value) * 0xC2B2AE3D27D4EB4Full ^ static_cast<uint64_t>(mark.kind);
   return static_cast<uint32_t>(h ^ (h >> 32)) | 1u;
 }
 
@@ -22,10 +23,14 @@ uint32_t check_of(const Mark& mark) {
 
 std::string mark_text(const Mark& mark, uint64_t log_bytes_max) {
   switch (mark.kind) {
-    case MarkKind::gap: return "[operon: " + std::to_string(mark.value) + " bytes missing here]\n";
-    case MarkKind::cut: return "[operon: log cut here, it reached " + base::bytes_text(log_bytes_max) + " (log_bytes_max)]\n";
-    case MarkKind::incomplete: return "[operon: the rest of this log could not be read from the runner]\n";
-    case MarkKind::time: break;
+    case MarkKind::gap:
+      return "[operon: " + std::to_string(mark.value) + " bytes missing here]\n";
+    case MarkKind::cut:
+      return "[operon: log cut here, it reached " + base::bytes_text(log_bytes_max) + " (log_bytes_max)]\n";
+    case MarkKind::incomplete:
+      return "[operon: the rest of this log could not be read from the runner]\n";
+    case MarkKind::time:
+      break;
   }
   return {};
 }
@@ -35,13 +40,16 @@ std::shared_ptr<MarkFile> MarkFile::open(const std::string& path, uint64_t log_e
   file->path_ = path;
   file->fd_ = base::Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   struct stat info {};
-  if (!file->fd_ || ::fstat(file->fd_.get(), &info) != 0) throw Error(Code::unavailable, "cannot write " + path + ": " + std::strerror(errno));
+  if (!file->fd_ || ::fstat(file->fd_.get(), &info) != 0)
+    throw Error(Code::unavailable, "cannot write " + path + ": " + std::strerror(errno));
   uint64_t count = static_cast<uint64_t>(info.st_size) / sizeof(Mark);
   file->count_ = count;
   Mark last;
   while (count > 0) {
     const bool good = file->read(count - 1, &last, 1) == 1;
-    if (good && last.offset + (last.kind == MarkKind::gap ? static_cast<uint64_t>(last.value) : 0) <= log_end && last.kind != MarkKind::incomplete) break;
+    if (good && last.offset + (last.kind == MarkKind::gap ? static_cast<uint64_t>(last.value) : 0) <= log_end &&
+        last.kind != MarkKind::incomplete)
+      break;
     file->count_ = --count;
   }
   if (::ftruncate(file->fd_.get(), static_cast<off_t>(count * sizeof(Mark))) != 0) {

@@ -1,7 +1,7 @@
 /// core/jobs/log_marks.hpp: what is known about the bytes of a log besides the bytes: when they came, and which are missing.
 ///
-/// Marks stand in a file beside the log, `<id>.idx`, 24 bytes each, ordered by offset: a byte's offset in the spool is its offset in the run's output,
-/// always; missing bytes are a hole there and a mark here.
+/// Marks stand in a file beside the log, `<id>.idx`, 24 bytes each, ordered by offset: a byte's offset in the spool is its offset in the
+/// run's output, always; missing bytes are a hole there and a mark here.
 #pragma once
 
 #include <array>

@@ -15,11 +15,7 @@ constexpr size_t piece_bytes_max = 64u << 10;
 class Reader final : public LogReader {
  public:
   Reader(ReaderParts parts, const LogOptions& options)
-      : parts_(std::move(parts)),
-        follow_(options.follow),
-        timestamps_(options.timestamps),
-        cursor_(parts_.marks),
-        position_(parts_.begin) {
+      : parts_(std::move(parts)), follow_(options.follow), timestamps_(options.timestamps), cursor_(parts_.marks), position_(parts_.begin) {
     cursor_.seek(position_);
     if (parts_.live) epoch_ = parts_.live->spool().trouble_epoch();
     if (!follow_) stop_at_ = stored_end();
@@ -187,6 +183,8 @@ void Reader::tell_trouble(std::string& into) {
 
 }  // namespace
 
-std::unique_ptr<LogReader> make_reader(ReaderParts parts, const LogOptions& options) { return std::make_unique<Reader>(std::move(parts), options); }
+std::unique_ptr<LogReader> make_reader(ReaderParts parts, const LogOptions& options) {
+  return std::make_unique<Reader>(std::move(parts), options);
+}
 
 }  // namespace operon::jobs

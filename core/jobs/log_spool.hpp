@@ -1,4 +1,5 @@
-/// core/jobs/log_spool.hpp: the log of a run that has not been archived: its bytes on disk, who waits for more, and how far the runner has been read.
+/// core/jobs/log_spool.hpp: the log of a run that has not been archived: its bytes on disk, who waits for more, and how far the runner has
+/// been read.
 #pragma once
 
 #include <atomic>

@@ -23,7 +23,8 @@ struct UpstreamTiming {
 /// A run's log while the host reads it. Made by the hub for every run that has not ended; inert until begin(). Thread-safe.
 class LiveLog : public std::enable_shared_from_this<LiveLog> {
  public:
-  LiveLog(std::string id, LogPaths paths, const LogLimits& limits, const Runners& runners, const UpstreamTiming& timing, std::function<void()> attention);
+  LiveLog(std::string id, LogPaths paths, const LogLimits& limits, const Runners& runners, const UpstreamTiming& timing,
+          std::function<void()> attention);
 
   void begin(const std::string& runner, const std::optional<kinds::job_runner::Handle>&);
   void end(std::function<void()> done);
@@ -57,7 +58,8 @@ class LiveLog : public std::enable_shared_from_this<LiveLog> {
   std::string runner_;
   std::optional<kinds::job_runner::Handle> handle_;
   State state_ = State::idle;
-  bool begun_ = false, ended_ = false, finished_ = false, stopped_ = false, read_all_ = false, gone_ = false, paused_ = false, cancelled_ = false;
+  bool begun_ = false, ended_ = false, finished_ = false, stopped_ = false, read_all_ = false, gone_ = false, paused_ = false,
+       cancelled_ = false;
   int64_t again_ms_ = 0, ended_ms_ = 0, back_off_ms_ = 0;
   uint64_t call_ = 0;
   plugin::CallHandle handle_of_call_;

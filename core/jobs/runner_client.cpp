@@ -10,7 +10,9 @@ namespace {
 namespace kind = kinds::job_runner;
 using nlohmann::json;
 
-std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 kind::RunState read_state(const std::string& runner, const std::string& reply) {
   try {
@@ -66,8 +68,12 @@ kind::RunState RunnerClient::ask(const char* verb_name, const kind::RunRequest& 
   return read_state(instance_->name(), instance_->call(verb(verb_name), text_of(request), context));
 }
 
-kind::RunState RunnerClient::inspect(const kind::RunRequest& request) const { return ask(kind::verb::inspect, request); }
-kind::RunState RunnerClient::recover(const kind::RunRequest& request) const { return ask(kind::verb::recover, request); }
+kind::RunState RunnerClient::inspect(const kind::RunRequest& request) const {
+  return ask(kind::verb::inspect, request);
+}
+kind::RunState RunnerClient::recover(const kind::RunRequest& request) const {
+  return ask(kind::verb::recover, request);
+}
 
 void RunnerClient::destroy(const kind::RunRequest& request) const {
   plugin::CallContext context;

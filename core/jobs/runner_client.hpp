@@ -23,8 +23,8 @@ namespace operon::jobs {
 /// What an asynchronous question came to.
 using RunResult = std::variant<kinds::job_runner::RunState, Error>;
 
-/// Cheap to make, copyable, thread-safe. Everything throws Error: the runner's own; unimplemented when it lacks the verb; internal when its answer is
-/// nonsense.
+/// Cheap to make, copyable, thread-safe. Everything throws Error: the runner's own; unimplemented when it lacks the verb; internal when its
+/// answer is nonsense.
 class RunnerClient {
  public:
   explicit RunnerClient(std::shared_ptr<plugin::Instance> instance) : instance_(std::move(instance)) {}

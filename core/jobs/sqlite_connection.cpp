@@ -12,7 +12,8 @@ namespace {
   const std::string detail = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(result);
   switch (base) {
     case SQLITE_FULL:
-      throw Error(Code::unavailable, "cannot write " + where + ": no space left on the device; free some and try again").with_reason("DiskFull");
+      throw Error(Code::unavailable, "cannot write " + where + ": no space left on the device; free some and try again")
+          .with_reason("DiskFull");
     case SQLITE_READONLY:
     case SQLITE_PERM:
       throw Error(Code::unavailable, "cannot write " + where + ": it or its folder is read-only (" + detail + ")").with_reason("ReadOnly");
@@ -37,7 +38,8 @@ Statement::~Statement() {
 
 // SQLITE_STATIC would be enough for most callers, but a temporary's view must not outlive it: texts are small, so they are copied.
 Statement& Statement::bind(std::string_view text) {
-  const int result = sqlite3_bind_text64(statement_, next_++, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  const int result =
+      sqlite3_bind_text64(statement_, next_++, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   if (result != SQLITE_OK) fail(sqlite3_db_handle(statement_), result, where_);
   return *this;
 }
@@ -67,7 +69,9 @@ bool Statement::step() {
   fail(sqlite3_db_handle(statement_), result, where_);
 }
 
-int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
 
 std::optional<int64_t> Statement::optional_integer(int column) const {
   if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
@@ -80,7 +84,9 @@ std::string_view Statement::view(int column) const {
   return bytes != nullptr ? std::string_view(bytes, static_cast<size_t>(size)) : std::string_view();
 }
 
-std::string Statement::text(int column) const { return std::string(view(column)); }
+std::string Statement::text(int column) const {
+  return std::string(view(column));
+}
 
 Connection::Connection(const std::filesystem::path& file, bool read_only, int busy_timeout_ms) : where_(file.string()) {
   const int flags = (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX;
@@ -118,6 +124,8 @@ Statement Connection::statement(std::string_view sql) {
   return Statement(found->second, where_);
 }
 
-int64_t Connection::changes() const { return sqlite3_changes64(db_); }
+int64_t Connection::changes() const {
+  return sqlite3_changes64(db_);
+}
 
 }  // namespace operon::jobs::sqlite

@@ -102,7 +102,9 @@ JobRecord read_record(const Statement& row) {
   return record;
 }
 
-std::string request_text(const kinds::job_runner::StartRequest& request) { return json(request).dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string request_text(const kinds::job_runner::StartRequest& request) {
+  return json(request).dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 kinds::job_runner::StartRequest read_request(std::string_view text) {
   try {

@@ -64,7 +64,9 @@ int stored_version(Connection& connection) {
 
 }  // namespace
 
-int schema_version() { return static_cast<int>(migrations.size()); }
+int schema_version() {
+  return static_cast<int>(migrations.size());
+}
 
 void migrate(Connection& connection, const std::string& where) {
   const int found = stored_version(connection);
@@ -95,8 +97,8 @@ void check_whole(Connection& connection, const std::string& where) {
   auto statement = connection.statement("PRAGMA quick_check(1)");
   const std::string answer = statement.step() ? statement.text(0) : "no answer";
   if (answer == "ok") return;
-  throw Error(Code::data_loss,
-              "the state database " + where + " is damaged (" + answer + "): move it away to start with an empty history, or restore a copy of it")
+  throw Error(Code::data_loss, "the state database " + where + " is damaged (" + answer +
+                                   "): move it away to start with an empty history, or restore a copy of it")
       .with_reason("Damaged");
 }
 

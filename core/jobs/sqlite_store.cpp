@@ -26,7 +26,8 @@ using sqlite::Connection;
 /// Reading connections, lent one question at a time.
 class ReadPool {
  public:
-  ReadPool(std::filesystem::path file, unsigned max, int busy_timeout_ms) : file_(std::move(file)), max_(max), busy_timeout_ms_(busy_timeout_ms) {}
+  ReadPool(std::filesystem::path file, unsigned max, int busy_timeout_ms)
+      : file_(std::move(file)), max_(max), busy_timeout_ms_(busy_timeout_ms) {}
 
   template <class F>
   auto with(F&& question) {
@@ -68,9 +69,10 @@ class ReadPool {
 void put_job(Connection& c, const JobRecord& record, const char* verb) {
   const Job& job = record.job;
   const std::string text = sqlite::record_text(record);
-  auto statement = c.statement(std::string(verb) +
-                               " INTO jobs (id, created, ended, phase, target_id, cluster_name, scenario_name, end_time, cleanup, revision, record, json, "
-                               "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  auto statement = c.statement(
+      std::string(verb) +
+      " INTO jobs (id, created, ended, phase, target_id, cluster_name, scenario_name, end_time, cleanup, revision, record, json, "
+      "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   statement.bind(job.id).bind(job.created_unix_ms).bind(int64_t{job.ended()}).bind(to_string(job.phase)).bind(job.target_id);
   statement.bind(job.cluster_name).bind(job.scenario_name).bind(job.end_unix_ms).bind(static_cast<int64_t>(record.cleanup));
   statement.bind(static_cast<int64_t>(job.revision)).bind(text).bind(record.json);
@@ -113,7 +115,11 @@ class SqliteStore final : public Store {
           .bind(sqlite::request_text(pending.request))
           .run();
       for (const auto& [name, content] : pending.blobs) {
-        c.statement("INSERT OR REPLACE INTO pending_blobs (id, name, content) VALUES (?, ?, ?)").bind(record.job.id).bind(name).bind_blob(*content).run();
+        c.statement("INSERT OR REPLACE INTO pending_blobs (id, name, content) VALUES (?, ?, ?)")
+            .bind(record.job.id)
+            .bind(name)
+            .bind_blob(*content)
+            .run();
       }
     });
     return inserted;
@@ -247,7 +253,8 @@ class SqliteStore final : public Store {
   KvPage kv_list(std::string_view instance, std::string_view prefix, std::string_view after, unsigned limit) const override {
     return readers_.with([&](Connection& c) {
       KvPage page;
-      auto rows = c.statement("SELECT key FROM kv WHERE instance = ?1 AND key >= ?2 AND key > ?3 AND substr(key, 1, length(?2)) = ?2 ORDER BY key LIMIT ?4");
+      auto rows = c.statement(
+          "SELECT key FROM kv WHERE instance = ?1 AND key >= ?2 AND key > ?3 AND substr(key, 1, length(?2)) = ?2 ORDER BY key LIMIT ?4");
       rows.bind(instance).bind(prefix).bind(after).bind(int64_t{limit} + 1);
       while (rows.step()) {
         if (page.keys.size() == limit) {
@@ -321,7 +328,8 @@ base::Fd lock_file(const std::filesystem::path& file) {
   base::Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) throw Error(Code::unavailable, "cannot write " + path + ": " + std::strerror(errno)).with_reason("ReadOnly");
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    throw Error(Code::failed_precondition, "the state database " + file.string() + " is in use by another operond: stop it, or give this one a state folder of its own")
+    throw Error(Code::failed_precondition, "the state database " + file.string() +
+                                               " is in use by another operond: stop it, or give this one a state folder of its own")
         .with_reason("InUse");
   }
   return fd;
@@ -331,7 +339,8 @@ base::Fd lock_file(const std::filesystem::path& file) {
 void make_private(const std::filesystem::path& file) {
   base::Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd) throw Error(Code::unavailable, "cannot write " + file.string() + ": " + std::strerror(errno)).with_reason("ReadOnly");
-  if (::fchmod(fd.get(), 0600) != 0) throw Error(Code::unavailable, "cannot set the mode of " + file.string() + ": " + std::strerror(errno));
+  if (::fchmod(fd.get(), 0600) != 0)
+    throw Error(Code::unavailable, "cannot set the mode of " + file.string() + ": " + std::strerror(errno));
 }
 
 }  // namespace
@@ -341,8 +350,8 @@ std::shared_ptr<Store> open_sqlite_store(const std::filesystem::path& file, Sqli
   auto lock = lock_file(file);
   make_private(file);
   auto writer = std::make_unique<Connection>(file, false, static_cast<int>(limits.busy_timeout_ms.count()));
-  for (const char* setting : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON", "PRAGMA journal_size_limit = 16777216",
-                              "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -4096"}) {
+  for (const char* setting : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON",
+                              "PRAGMA journal_size_limit = 16777216", "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -4096"}) {
     writer->execute(setting);
   }
   sqlite::migrate(*writer, file.string());

@@ -1,4 +1,5 @@
-/// core/jobs/store.hpp: where runs, their unsent requests and plugins' keys are kept. One schema, several engines, one table of tests over each.
+/// core/jobs/store.hpp: where runs, their unsent requests and plugins' keys are kept. One schema, several engines, one table of tests over
+/// each.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +58,8 @@ struct KvPage {
   bool more = false;
 };
 
-/// Thread-safe. Everything throws Error: unavailable naming the place and the engine's reason (reason() = "DiskFull" when there is no room),
-/// data_loss when what is stored makes no sense.
+/// Thread-safe. Everything throws Error: unavailable naming the place and the engine's reason (reason() = "DiskFull" when there is no
+/// room), data_loss when what is stored makes no sense.
 class Store {
  public:
   /// Called once, on a thread of the store; must not block. The error is absent when the write is durable.

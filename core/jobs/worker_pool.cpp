@@ -10,7 +10,9 @@ WorkerPool::WorkerPool(unsigned threads, unsigned per_key_max) : per_key_max_(pe
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { loop(); });
 }
 
-WorkerPool::~WorkerPool() { stop(); }
+WorkerPool::~WorkerPool() {
+  stop();
+}
 
 bool WorkerPool::post(const std::string& key, std::function<void()> work) {
   std::lock_guard lock(mutex_);

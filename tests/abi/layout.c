@@ -98,12 +98,14 @@ HOLDS(concurrency_is_fixed, OPERON_CONCURRENT == 0 && OPERON_SERIAL == 1);
 /* A function that may throw does not become a verb (C++17 on). */
 #if defined(__cplusplus) && __cplusplus >= 201703L
 #include <type_traits>
-operon_status may_throw(operon_plugin *, operon_call *, operon_str);
-operon_status never_throws(operon_plugin *, operon_call *, operon_str) noexcept;
+operon_status may_throw(operon_plugin*, operon_call*, operon_str);
+operon_status never_throws(operon_plugin*, operon_call*, operon_str) noexcept;
 static_assert(!std::is_convertible_v<decltype(&may_throw), operon_verb_fn>, "an exception could cross the boundary");
 static_assert(std::is_convertible_v<decltype(&never_throws), operon_verb_fn>, "");
 #endif
 
 /* OPERON_HAS: what is younger than the other side's struct, or not set, is not there. */
-int operon_has_compiles(const operon_host_api *api);
-int operon_has_compiles(const operon_host_api *api) { return OPERON_HAS(api, operon_host_api, notify) ? 1 : 0; }
+int operon_has_compiles(const operon_host_api* api);
+int operon_has_compiles(const operon_host_api* api) {
+  return OPERON_HAS(api, operon_host_api, notify) ? 1 : 0;
+}

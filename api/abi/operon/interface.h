@@ -15,7 +15,7 @@ typedef struct operon_plugin operon_plugin; /* one configured instance; the plug
 
 /* Returns OPERON_OK (an answer was given by `reply`, or none is due), an error, or OPERON_PENDING (`finish` follows).
  * [instance], and [no-block] when the verb is flagged OPERON_VERB_NO_BLOCK. */
-typedef operon_status (*operon_verb_fn)(operon_plugin *, operon_call *, operon_str request_json) OPERON_NOEXCEPT;
+typedef operon_status (*operon_verb_fn)(operon_plugin*, operon_call*, operon_str request_json) OPERON_NOEXCEPT;
 
 enum {
   OPERON_VERB_NO_BLOCK = 1, /* keeps the [no-block] promise: called on the asking thread */
@@ -32,7 +32,7 @@ typedef struct operon_verb {
 typedef struct operon_interface {
   uint32_t struct_size, verb_size; /* verb_size = sizeof(operon_verb) in the plugin's build: the stride of `verbs` */
   operon_str id;                   /* "operon.job-runner/1" */
-  const operon_verb *verbs;
+  const operon_verb* verbs;
   uint32_t verb_count, reserved;
 } operon_interface;
 

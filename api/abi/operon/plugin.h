@@ -26,13 +26,13 @@ typedef struct operon_plugin_api {
   operon_verb_fn configure;
 
   /* NULL when not offered. What it points to lives as long as the library. [any-thread] [no-block] */
-  const operon_interface *(*get_interface)(operon_plugin *, operon_str id) OPERON_NOEXCEPT;
+  const operon_interface* (*get_interface)(operon_plugin*, operon_str id)OPERON_NOEXCEPT;
 
   /* When it returns all calls are finished, the plugin's threads are joined, and no notify or invoke follows. [serial] */
-  void (*quiesce)(operon_plugin *) OPERON_NOEXCEPT;
+  void (*quiesce)(operon_plugin*) OPERON_NOEXCEPT;
 
   /* Frees the instance; only after quiesce. [serial] */
-  void (*destroy)(operon_plugin *) OPERON_NOEXCEPT;
+  void (*destroy)(operon_plugin*) OPERON_NOEXCEPT;
 } operon_plugin_api;
 
 typedef struct operon_entry {
@@ -40,13 +40,12 @@ typedef struct operon_entry {
   operon_str id, version;                                /* equal to the manifest's, which the host has read first */
 
   /* The host API and the instance name live until destroy() has returned. [serial] [no-block] */
-  operon_status (*create)(const operon_host_api *, operon_str instance_name, operon_plugin **,
-                          const operon_plugin_api **) OPERON_NOEXCEPT;
+  operon_status (*create)(const operon_host_api*, operon_str instance_name, operon_plugin**, const operon_plugin_api**) OPERON_NOEXCEPT;
 } operon_entry;
 
 /* The only exported symbol: a function, not data; the major version is in its name. [any-thread] [no-block] */
-OPERON_EXPORT const operon_entry *operon_entry_v1(void);
-typedef const operon_entry *(*operon_entry_fn)(void); /* [any-thread] [no-block] */
+OPERON_EXPORT const operon_entry* operon_entry_v1(void);
+typedef const operon_entry* (*operon_entry_fn)(void); /* [any-thread] [no-block] */
 #define OPERON_ENTRY_SYMBOL "operon_entry_v1"
 
 #ifdef __cplusplus

@@ -45,12 +45,12 @@ extern "C" {
 /* Borrowed bytes: UTF-8 where text is meant, not NUL-terminated, valid until the function that received them returns.
  * {NULL, 0} means absent. Whoever wants to keep them copies them. */
 typedef struct operon_str {
-  const char *ptr;
+  const char* ptr;
   size_t len; /* bytes */
 } operon_str;
 
 /* A function the host calls back exactly once, on a thread of its own choosing. It must not block. */
-typedef void (*operon_callback)(void *arg) OPERON_NOEXCEPT; /* [any-thread] [no-block] */
+typedef void (*operon_callback)(void* arg) OPERON_NOEXCEPT; /* [any-thread] [no-block] */
 
 #ifdef __cplusplus
 }

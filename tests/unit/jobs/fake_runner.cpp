@@ -23,7 +23,9 @@ using nlohmann::json;
 
 namespace {
 
-operon_str str(const char* text) { return {text, std::char_traits<char>::length(text)}; }
+operon_str str(const char* text) {
+  return {text, std::char_traits<char>::length(text)};
+}
 
 const std::array<operon_verb, 7>& known_verbs() {
   static const std::array<operon_verb, 7> all = {{{str("start"), nullptr, 0, 0},
@@ -59,7 +61,8 @@ FakeRunner::~FakeRunner() = default;
 void FakeRunner::keep(const std::string& id) const {
   if (dir_.empty()) return;
   const FakeRun& run = runs_.at(id);
-  const json text = {{"phase", kind::to_string(run.phase)}, {"starts", run.starts}, {"stops", run.stops}, {"log", run.log}, {"destroyed", run.destroyed}};
+  const json text = {
+      {"phase", kind::to_string(run.phase)}, {"starts", run.starts}, {"stops", run.stops}, {"log", run.log}, {"destroyed", run.destroyed}};
   const auto path = dir_ / id;
   std::ofstream(path.string() + ".new") << text.dump();
   std::filesystem::rename(path.string() + ".new", path);

@@ -1,4 +1,5 @@
-/// tests/unit/jobs/fake_runner.hpp: a runner in this process. With a folder it remembers its runs there, as a real one does when the host is killed.
+/// tests/unit/jobs/fake_runner.hpp: a runner in this process. With a folder it remembers its runs there, as a real one does when the host
+/// is killed.
 #pragma once
 
 #include <unistd.h>
@@ -46,7 +47,8 @@ class FakeRunner final : public plugin::Instance {
   std::string call(plugin::VerbRef, std::string_view request, const plugin::CallContext&,
                    const std::function<void(uint32_t, std::string_view)>&) override;
   Code call_no_block(plugin::VerbRef, std::string_view, std::string&) noexcept override { return Code::unimplemented; }
-  plugin::CallHandle start(plugin::VerbRef, std::string request, const plugin::CallContext&, std::shared_ptr<plugin::CallObserver>) override;
+  plugin::CallHandle start(plugin::VerbRef, std::string request, const plugin::CallContext&,
+                           std::shared_ptr<plugin::CallObserver>) override;
 
   void set(const std::string& id, Phase, std::optional<int> exit_code = {}, std::string message = {});
   void lose(const std::string& id);

@@ -54,6 +54,8 @@ struct LogHost {
   std::filesystem::path file(const std::string& name) const { return folder.path / "logs" / name; }
 };
 
-inline LogOptions following() { return {true, {}, false}; }
+inline LogOptions following() {
+  return {true, {}, false};
+}
 
 }  // namespace operon::jobs::testing

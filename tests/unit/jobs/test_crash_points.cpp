@@ -56,7 +56,8 @@ TEST_CASE("killed at any step, a run starts once and comes to its true end") {
       CHECK(eventually([&] { return host.runner->run("job").starts == 1 && host.phase("job") != Phase::pending; }));
       CHECK(host.runner->starts() == 1);
       const bool before_end = point <= CrashPoint::start_after_started_recorded;
-      if (before_end && host.runner->run("job").phase == Phase::running) {  // the last of these points is passed on another thread: the run may have ended
+      if (before_end && host.runner->run("job").phase ==
+                            Phase::running) {  // the last of these points is passed on another thread: the run may have ended
         CHECK(host.phase("job") == Phase::running);
         host.runner->set("job", Phase::succeeded, 0);
         host.notify("job");

@@ -28,7 +28,8 @@ TEST_CASE("a run starts once, is seen at once, and ends as its runner says") {
   CHECK(job->end_unix_ms == 1767323047000);
   const auto page = host.table->list({}, 10, "");
   CHECK(page.jobs_json == R"([{"jobId":")" + id_a +
-                              R"(","targetId":"target","clusterName":"c1","scenarioName":"hello","status":"Failed","podName":"krkn-job-)" + id_a +
+                              R"(","targetId":"target","clusterName":"c1","scenarioName":"hello","status":"Failed","podName":"krkn-job-)" +
+                              id_a +
                               R"(","startTime":"2026-01-02T03:04:06Z","completionTime":"2026-01-02T03:04:07Z","message":"exit code 3"}])");
   CHECK(eventually([&] { return !host.store->pending(id_a); }));
   host.runner->set(id_a, Phase::succeeded);  // an end is latched
@@ -50,7 +51,8 @@ TEST_CASE("one idempotency key, a hundred requests at once: one run, one answer"
   CHECK(host.runner->run(id_a).starts == 1);
   auto other = command(id_a);
   other.job.digest = "another";
-  CHECK_THROWS_WITH(host.table->start(other), "this idempotency key belongs to run " + id_a + ", which was asked for with other values: use another key");
+  CHECK_THROWS_WITH(host.table->start(other),
+                    "this idempotency key belongs to run " + id_a + ", which was asked for with other values: use another key");
 }
 
 TEST_CASE("a key of a run that ended long ago still answers with that run") {
@@ -147,7 +149,8 @@ TEST_CASE("a stop that is not confirmed in time stays latched and is asked again
   const auto stopped = host.table->stop(id_a);
   CHECK_FALSE(stopped.confirmed);
   CHECK(stopped.job.phase == Phase::running);
-  REQUIRE(eventually([&] { return host.table->get(id_a)->message == "being stopped; the runner has not confirmed it yet: the API server is away"; }));
+  REQUIRE(eventually(
+      [&] { return host.table->get(id_a)->message == "being stopped; the runner has not confirmed it yet: the API server is away"; }));
   REQUIRE(eventually([&] {
     host.clock.advance(std::chrono::milliseconds(500));
     return host.phase(id_a) == Phase::stopped;

@@ -1,6 +1,6 @@
 /// The conformance table of stores: every engine runs it. Cases of SQLite alone stand at the end.
-#include <sys/stat.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -22,7 +22,8 @@ struct Engine {
 };
 
 const std::vector<Engine>& engines() {
-  static const std::vector<Engine> all = {{"sqlite", [](const std::filesystem::path& folder) { return open_sqlite_store(folder / "state.db"); }}};
+  static const std::vector<Engine> all = {
+      {"sqlite", [](const std::filesystem::path& folder) { return open_sqlite_store(folder / "state.db"); }}};
   return all;
 }
 
@@ -229,8 +230,10 @@ TEST_CASE("sqlite: a newer schema is refused in words") {
   REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
   REQUIRE(sqlite3_exec(db, "PRAGMA user_version = 99", nullptr, nullptr, nullptr) == SQLITE_OK);
   sqlite3_close(db);
-  CHECK_THROWS_WITH(open_sqlite_store(file), "the state database " + file.string() +
-                                                 " has schema version 99, this operon knows up to 1: run the newer operon, or give this one a state folder of its own");
+  CHECK_THROWS_WITH(
+      open_sqlite_store(file),
+      "the state database " + file.string() +
+          " has schema version 99, this operon knows up to 1: run the newer operon, or give this one a state folder of its own");
 }
 
 TEST_CASE("sqlite: a damaged file or record is an error, never another run's end") {
@@ -255,8 +258,9 @@ TEST_CASE("sqlite: a damaged file or record is an error, never another run's end
   SECTION("one value changed behind its back") {
     sqlite3* db = nullptr;
     REQUIRE(sqlite3_open(file.c_str(), &db) == SQLITE_OK);
-    REQUIRE(sqlite3_exec(db, "UPDATE jobs SET ended = 1, phase = 'Succeeded', record = replace(record, 'Pending', 'Succeeded') WHERE id = 'job7'", nullptr,
-                         nullptr, nullptr) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(
+                db, "UPDATE jobs SET ended = 1, phase = 'Succeeded', record = replace(record, 'Pending', 'Succeeded') WHERE id = 'job7'",
+                nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(db);
     auto store = open_sqlite_store(file);
     CHECK_THROWS_AS(store->get("job7"), Error);

@@ -37,9 +37,10 @@ struct Later : Plugin {
   }
   static auto interfaces() {
     using L = Later;
-    return std::vector{Interface<L>{"test.later/1",
-                                    {verb<&L::thread>("thread"), verb<&L::twice>("twice", no_block), verb<&L::drop>("drop"),
-                                     verb<&L::keep>("keep"), verb<&L::until_cancelled>("until_cancelled"), verb<&L::many>("many", streams)}}};
+    return std::vector{
+        Interface<L>{"test.later/1",
+                     {verb<&L::thread>("thread"), verb<&L::twice>("twice", no_block), verb<&L::drop>("drop"), verb<&L::keep>("keep"),
+                      verb<&L::until_cancelled>("until_cancelled"), verb<&L::many>("many", streams)}}};
   }
   std::vector<std::thread> threads;
   std::vector<AsyncCall<nlohmann::json>> kept;

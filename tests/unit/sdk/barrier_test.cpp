@@ -24,10 +24,10 @@ struct Thrower : Plugin {
   void quiesce() override { throw 42; }
   static auto interfaces() {
     using T = Thrower;
-    return std::vector{Interface<T>{"test.thrower/1",
-                                    {verb<&T::number>("number"), verb<&T::standard>("standard"), verb<&T::typed>("typed"),
-                                     verb<&T::claims_ok>("claims_ok"), verb<&T::strict>("strict"), verb<&T::bytes>("bytes"),
-                                     verb<&T::later>("later")}}};
+    return std::vector{
+        Interface<T>{"test.thrower/1",
+                     {verb<&T::number>("number"), verb<&T::standard>("standard"), verb<&T::typed>("typed"),
+                      verb<&T::claims_ok>("claims_ok"), verb<&T::strict>("strict"), verb<&T::bytes>("bytes"), verb<&T::later>("later")}}};
   }
 };
 

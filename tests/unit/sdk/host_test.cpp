@@ -52,10 +52,9 @@ struct Asker : Plugin {
   void unknown(Call& call) { host().ask(call, "operon.host.moon/1", "land", nlohmann::json::object()); }
   static auto interfaces() {
     using A = Asker;
-    return std::vector{Interface<A>{
-        "test.asker/1",
-        {verb<&A::kv>("kv"), verb<&A::sleep>("sleep"), verb<&A::later>("later"), verb<&A::http>("http"), verb<&A::metrics>("metrics"),
-         verb<&A::slow_reader>("slow_reader"), verb<&A::unknown>("unknown")}}};
+    return std::vector{Interface<A>{"test.asker/1",
+                                    {verb<&A::kv>("kv"), verb<&A::sleep>("sleep"), verb<&A::later>("later"), verb<&A::http>("http"),
+                                     verb<&A::metrics>("metrics"), verb<&A::slow_reader>("slow_reader"), verb<&A::unknown>("unknown")}}};
   }
 };
 
@@ -72,7 +71,8 @@ TEST_CASE("a plugin can log from its constructor on, with fields") {
 TEST_CASE("kv") {
   subject::Running<Asker> host;
   CHECK(host.call(id, "kv").json() ==
-        nlohmann::json{{"missing", false}, {"a", "1"}, {"listed", {"a", "ab", "ac", "ad", "ae"}}, {"removed", true}, {"removed_again", false}});
+        nlohmann::json{
+            {"missing", false}, {"a", "1"}, {"listed", {"a", "ab", "ac", "ad", "ae"}}, {"removed", true}, {"removed_again", false}});
   CHECK(host.services.kv().size() == 5);
 }
 
@@ -113,8 +113,9 @@ TEST_CASE("a test serves what the plugin asks for") {
     return nlohmann::json{{"status", 200}, {"headers", {{"content-type", "text/plain"}}}};
   });
   CHECK(host.call(id, "http").json() == nlohmann::json{{"status", 200}, {"body", "hello"}, {"type", "text/plain"}});
-  host.services.serve("operon.host.http/1", "request",
-                      [](const nlohmann::json&, auto&) -> nlohmann::json { throw Error(Code::unavailable, "no route").with_retry_after_ms(9); });
+  host.services.serve("operon.host.http/1", "request", [](const nlohmann::json&, auto&) -> nlohmann::json {
+    throw Error(Code::unavailable, "no route").with_retry_after_ms(9);
+  });
   const auto failed = host.call(id, "http");
   CHECK(failed.code == Code::unavailable);
   CHECK(failed.error->retry_after_ms() == 9);

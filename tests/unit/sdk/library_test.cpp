@@ -26,7 +26,8 @@ std::string complaint(const std::string& yaml) {
   const auto dir = std::filesystem::temp_directory_path() / ("operon-manifest-test-" + std::to_string(::getpid()));
   std::filesystem::create_directories(dir);
   std::ofstream(dir / "manifest.yaml") << yaml;
-  auto said = output_of("cd " + dir.string() + " && " MANIFEST_TOOL " --manifest manifest.yaml --library " ECHO_LIBRARY " --output out.json");
+  auto said =
+      output_of("cd " + dir.string() + " && " MANIFEST_TOOL " --manifest manifest.yaml --library " ECHO_LIBRARY " --output out.json");
   CHECK_FALSE(std::filesystem::exists(dir / "out.json"));
   std::filesystem::remove_all(dir);
   return said;
@@ -71,9 +72,11 @@ TEST_CASE("echo answers, sleeps and streams") {
 TEST_CASE("a broken manifest.yaml is refused with file and reason, and nothing is written") {
   const std::pair<const char*, const char*> table[] = {
       {"id: echo\nversion: 1.0.0\n", "operon-manifest: manifest.yaml: `interfaces` is missing\n"},
-      {"id: Echo\nversion: 1.0.0\ninterfaces: [a/1]\n", "operon-manifest: manifest.yaml: `id` must be lower-case letters, digits and dashes, at most 63\n"},
+      {"id: Echo\nversion: 1.0.0\ninterfaces: [a/1]\n",
+       "operon-manifest: manifest.yaml: `id` must be lower-case letters, digits and dashes, at most 63\n"},
       {"id: e\nversion: 1.0\ninterfaces: [a/1]\n", "operon-manifest: manifest.yaml: `version` must be a semantic version such as 1.0.0\n"},
-      {"id: e\nversion: 1.0.0\ninterfaces: [a]\n", "operon-manifest: manifest.yaml: `interfaces`: \"a\" is no id such as \"operon.job-runner/1\"\n"},
+      {"id: e\nversion: 1.0.0\ninterfaces: [a]\n",
+       "operon-manifest: manifest.yaml: `interfaces`: \"a\" is no id such as \"operon.job-runner/1\"\n"},
       {"id: e\nversion: 1.0.0\ninterfaces: [a/1, a/1]\n", "operon-manifest: manifest.yaml: `interfaces`: \"a/1\" is given twice\n"},
       {"id: e\nversion: 1.0.0\ninterfaces: []\n", "operon-manifest: manifest.yaml: `interfaces` is empty\n"},
       {"id: e\nid: f\n", "operon-manifest: manifest.yaml:2: `id` is given twice\n"},

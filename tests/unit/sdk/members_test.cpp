@@ -1,6 +1,6 @@
-#include <catch2/catch.hpp>
-
 #include "operon/members.hpp"
+
+#include <catch2/catch.hpp>
 
 using namespace operon;
 using nlohmann::json;

@@ -1,4 +1,5 @@
 #include "operon/sdk/memory_log.hpp"
+
 #include "subject.hpp"
 
 using namespace operon;

@@ -17,7 +17,9 @@ using nlohmann::json;
 
 namespace {
 
-std::filesystem::path schema_dir() { return std::filesystem::path(std::getenv("OPERON_SOURCE_DIR")) / "api" / "schemas"; }
+std::filesystem::path schema_dir() {
+  return std::filesystem::path(std::getenv("OPERON_SOURCE_DIR")) / "api" / "schemas";
+}
 
 json read(const std::string& name) {
   std::ifstream in(schema_dir() / name);
@@ -87,16 +89,23 @@ TEST_CASE("job runner: structs and schemas agree") {
   using namespace job_runner;
   const Kind kind("operon.job-runner.v1.json");
   RunState state{"j", Handle{1, "s"}, Phase::failed, 1, 2, 3, "m"};
-  const std::tuple<const char*, const char*, json> table[] = {
-      {"validate", "request", full_start()}, {"start", "request", full_start()},
-      {"start", "request", StartRequest{}},  {"start", "answer", state},
-      {"start", "answer", RunState{}},       {"list", "request", ListRequest{}},
-      {"list", "item", state},               {"inspect", "request", RunRequest{"j", Handle{1, "s"}}},
-      {"inspect", "answer", state},          {"logs", "request", LogsRequest{"j", Handle{1, "s"}, 5, true}},
-      {"logs", "event", LogEvent{1, 2}},     {"logs", "answer", LogsAnswer{7}},
-      {"stop", "request", StopRequest{"j", Handle{1, "s"}, 5}}, {"stop", "answer", state},
-      {"recover", "request", RunRequest{"j", {}}}, {"recover", "answer", state},
-      {"destroy", "request", RunRequest{"j", {}}}};
+  const std::tuple<const char*, const char*, json> table[] = {{"validate", "request", full_start()},
+                                                              {"start", "request", full_start()},
+                                                              {"start", "request", StartRequest{}},
+                                                              {"start", "answer", state},
+                                                              {"start", "answer", RunState{}},
+                                                              {"list", "request", ListRequest{}},
+                                                              {"list", "item", state},
+                                                              {"inspect", "request", RunRequest{"j", Handle{1, "s"}}},
+                                                              {"inspect", "answer", state},
+                                                              {"logs", "request", LogsRequest{"j", Handle{1, "s"}, 5, true}},
+                                                              {"logs", "event", LogEvent{1, 2}},
+                                                              {"logs", "answer", LogsAnswer{7}},
+                                                              {"stop", "request", StopRequest{"j", Handle{1, "s"}, 5}},
+                                                              {"stop", "answer", state},
+                                                              {"recover", "request", RunRequest{"j", {}}},
+                                                              {"recover", "answer", state},
+                                                              {"destroy", "request", RunRequest{"j", {}}}};
   for (const auto& [verb, part, value] : table) {
     INFO(verb << " " << part);
     CHECK(kind.accepts(verb, part, value));
@@ -113,8 +122,9 @@ TEST_CASE("target provider: structs and schemas agree") {
   using namespace target_provider;
   const Kind kind("operon.target-provider.v1.json");
   const std::tuple<const char*, const char*, json> table[] = {
-      {"list", "request", ListRequest{}},           {"list", "item", Cluster{"c", "u"}},  {"get", "request", ClusterRequest{"c"}},
-      {"get", "answer", ClusterAccess{"c", "u", "k"}}, {"probe", "request", ClusterRequest{"c"}}, {"probe", "answer", ProbeAnswer{true, "m"}}};
+      {"list", "request", ListRequest{}},        {"list", "item", Cluster{"c", "u"}},
+      {"get", "request", ClusterRequest{"c"}},   {"get", "answer", ClusterAccess{"c", "u", "k"}},
+      {"probe", "request", ClusterRequest{"c"}}, {"probe", "answer", ProbeAnswer{true, "m"}}};
   for (const auto& [verb, part, value] : table) {
     CHECK(kind.accepts(verb, part, value));
     all_named(kind.document, kind.document["verbs"][verb][part], value, verb);
@@ -132,10 +142,12 @@ TEST_CASE("scenario registry: structs and schemas agree") {
   field.required = field.secret = true;
   const AdhocRegistry registry{"r", "q", "u", "p", "t", true, true};
   const Scenario scenario{{"n", "dir://n", "sha256:0", 1, "2024-01-01T00:00:00Z"}, "t", "d", {field}, R"({"argv": []})"};
-  const std::tuple<const char*, const char*, json> table[] = {
-      {"list", "request", ListRequest{registry}},          {"list", "item", scenario.summary},
-      {"detail", "request", ScenarioRequest{"n", "", registry}}, {"detail", "answer", scenario},
-      {"globals", "request", ScenarioRequest{"", "dir://n", {}}}, {"globals", "answer", scenario}};
+  const std::tuple<const char*, const char*, json> table[] = {{"list", "request", ListRequest{registry}},
+                                                              {"list", "item", scenario.summary},
+                                                              {"detail", "request", ScenarioRequest{"n", "", registry}},
+                                                              {"detail", "answer", scenario},
+                                                              {"globals", "request", ScenarioRequest{"", "dir://n", {}}},
+                                                              {"globals", "answer", scenario}};
   for (const auto& [verb, part, value] : table) {
     CHECK(kind.accepts(verb, part, value));
     all_named(kind.document, kind.document["verbs"][verb][part], value, verb);
@@ -180,7 +192,8 @@ TEST_CASE("every schema file is draft-07 and complete") {
     for (const auto& [verb, parts] : document["verbs"].items()) {
       INFO(verb);
       CHECK(parts.contains("description"));
-      for (const char* part : {"request", "answer"}) CHECK(meets(parts.at(part), document.value("definitions", json::object()), json(5)) == false);
+      for (const char* part : {"request", "answer"})
+        CHECK(meets(parts.at(part), document.value("definitions", json::object()), json(5)) == false);
     }
   }
   CHECK(files >= 8);

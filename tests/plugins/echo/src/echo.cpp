@@ -18,7 +18,9 @@ void from_json(const nlohmann::json& j, SlowRequest& v) {
 struct SlowAnswer {
   std::string text;
 };
-void to_json(nlohmann::json& j, const SlowAnswer& v) { j = {{"text", v.text}}; }
+void to_json(nlohmann::json& j, const SlowAnswer& v) {
+  j = {{"text", v.text}};
+}
 
 struct StreamRequest {
   uint32_t count = 3;

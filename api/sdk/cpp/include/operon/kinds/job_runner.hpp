@@ -44,8 +44,8 @@ struct File {
 };
 
 struct Target {
-  std::string id;            ///< uuid of the target request
-  std::string provider;      ///< instance name
+  std::string id;        ///< uuid of the target request
+  std::string provider;  ///< instance name
   std::string cluster_name;
   std::string cluster_api_url;
   std::optional<std::string> kubeconfig;  ///< YAML text, self-contained; absent for a target without one
@@ -62,8 +62,8 @@ struct StartRequest {
   std::string object_name;  ///< "krkn-job-<job_id>": the name of whatever the runner creates
   Target target;
   std::string scenario_name;
-  std::string scenario_image;  ///< "dir://NAME" or a container image reference
-  std::string scenario_run;    ///< JSON text of the registry's opaque `run` part; empty when there is none
+  std::string scenario_image;                   ///< "dir://NAME" or a container image reference
+  std::string scenario_run;                     ///< JSON text of the registry's opaque `run` part; empty when there is none
   std::vector<std::string> declared_variables;  ///< variables of the scenario's fields and globals
   bool variables_known = false;                 ///< false: the scenario's fields are unknown, declared_variables says nothing
   std::map<std::string, std::string> environment;
@@ -115,8 +115,8 @@ struct LogsRequest {
 
 /// Says something about the bytes that come after it.
 struct LogEvent {
-  std::optional<uint64_t> offset;   ///< where the next byte stands; past the expected one, the bytes between are lost
-  std::optional<int64_t> unix_ms;   ///< when the next bytes were written
+  std::optional<uint64_t> offset;  ///< where the next byte stands; past the expected one, the bytes between are lost
+  std::optional<int64_t> unix_ms;  ///< when the next bytes were written
 };
 
 struct LogsAnswer {
@@ -126,7 +126,9 @@ struct LogsAnswer {
 // Defined in job_runner_json.hpp, as are the conversions below: include it where they are used.
 inline const char* to_string(Phase);                 ///< "Pending" ...
 inline Phase phase_from_string(const std::string&);  ///< throws Error(invalid_argument)
-inline bool terminal(Phase p) { return p == Phase::succeeded || p == Phase::failed || p == Phase::stopped; }
+inline bool terminal(Phase p) {
+  return p == Phase::succeeded || p == Phase::failed || p == Phase::stopped;
+}
 
 inline void to_json(nlohmann::json&, const Handle&);
 inline void from_json(const nlohmann::json&, Handle&);

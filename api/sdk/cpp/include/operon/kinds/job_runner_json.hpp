@@ -8,11 +8,16 @@ namespace operon::kinds::job_runner {
 
 inline const char* to_string(Phase phase) {
   switch (phase) {
-    case Phase::pending: return "Pending";
-    case Phase::running: return "Running";
-    case Phase::succeeded: return "Succeeded";
-    case Phase::failed: return "Failed";
-    case Phase::stopped: return "Stopped";
+    case Phase::pending:
+      return "Pending";
+    case Phase::running:
+      return "Running";
+    case Phase::succeeded:
+      return "Succeeded";
+    case Phase::failed:
+      return "Failed";
+    case Phase::stopped:
+      return "Stopped";
   }
   return "Pending";
 }
@@ -24,7 +29,9 @@ inline Phase phase_from_string(const std::string& text) {
   throw members::MemberError("phase", "must be Pending, Running, Succeeded, Failed or Stopped, not '" + text + "'");
 }
 
-inline void to_json(nlohmann::json& j, const Handle& v) { j = {{"version", v.version}, {"state", v.state}}; }
+inline void to_json(nlohmann::json& j, const Handle& v) {
+  j = {{"version", v.version}, {"state", v.state}};
+}
 inline void from_json(const nlohmann::json& j, Handle& v) {
   members::expect_object(j);
   v = Handle{};
@@ -60,8 +67,9 @@ inline void from_json(const nlohmann::json& j, Target& v) {
 }
 
 inline void to_json(nlohmann::json& j, const PullCredentials& v) {
-  j = {{"registryUrl", v.registry_url}, {"repository", v.repository}, {"username", v.username}, {"password", v.password},
-       {"token", v.token},              {"skipTls", v.skip_tls},      {"insecure", v.insecure}};
+  j = {{"registryUrl", v.registry_url}, {"repository", v.repository}, {"username", v.username},
+       {"password", v.password},        {"token", v.token},           {"skipTls", v.skip_tls},
+       {"insecure", v.insecure}};
 }
 inline void from_json(const nlohmann::json& j, PullCredentials& v) {
   members::expect_object(j);
@@ -131,8 +139,12 @@ inline void from_json(const nlohmann::json& j, RunState& v) {
   members::read(j, "exitCode", v.exit_code);
 }
 
-inline void to_json(nlohmann::json& j, const ListRequest&) { j = nlohmann::json::object(); }
-inline void from_json(const nlohmann::json& j, ListRequest&) { members::expect_object(j); }
+inline void to_json(nlohmann::json& j, const ListRequest&) {
+  j = nlohmann::json::object();
+}
+inline void from_json(const nlohmann::json& j, ListRequest&) {
+  members::expect_object(j);
+}
 
 inline void to_json(nlohmann::json& j, const RunRequest& v) {
   j = {{"jobId", v.job_id}};
@@ -182,7 +194,9 @@ inline void from_json(const nlohmann::json& j, LogEvent& v) {
   members::read(j, "unixMs", v.unix_ms);
 }
 
-inline void to_json(nlohmann::json& j, const LogsAnswer& v) { j = {{"endOffset", v.end_offset}}; }
+inline void to_json(nlohmann::json& j, const LogsAnswer& v) {
+  j = {{"endOffset", v.end_offset}};
+}
 inline void from_json(const nlohmann::json& j, LogsAnswer& v) {
   members::expect_object(j);
   v = LogsAnswer{};

@@ -8,8 +8,9 @@
 namespace operon::kinds::scenario_registry {
 
 inline void to_json(nlohmann::json& j, const AdhocRegistry& v) {
-  j = {{"registryUrl", v.registry_url}, {"repository", v.repository}, {"username", v.username}, {"password", v.password},
-       {"token", v.token},              {"skipTls", v.skip_tls},      {"insecure", v.insecure}};
+  j = {{"registryUrl", v.registry_url}, {"repository", v.repository}, {"username", v.username},
+       {"password", v.password},        {"token", v.token},           {"skipTls", v.skip_tls},
+       {"insecure", v.insecure}};
 }
 inline void from_json(const nlohmann::json& j, AdhocRegistry& v) {
   members::expect_object(j);

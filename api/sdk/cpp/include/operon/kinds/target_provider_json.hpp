@@ -6,10 +6,16 @@
 
 namespace operon::kinds::target_provider {
 
-inline void to_json(nlohmann::json& j, const ListRequest&) { j = nlohmann::json::object(); }
-inline void from_json(const nlohmann::json& j, ListRequest&) { members::expect_object(j); }
+inline void to_json(nlohmann::json& j, const ListRequest&) {
+  j = nlohmann::json::object();
+}
+inline void from_json(const nlohmann::json& j, ListRequest&) {
+  members::expect_object(j);
+}
 
-inline void to_json(nlohmann::json& j, const Cluster& v) { j = {{"clusterName", v.cluster_name}, {"clusterApiUrl", v.cluster_api_url}}; }
+inline void to_json(nlohmann::json& j, const Cluster& v) {
+  j = {{"clusterName", v.cluster_name}, {"clusterApiUrl", v.cluster_api_url}};
+}
 inline void from_json(const nlohmann::json& j, Cluster& v) {
   members::expect_object(j);
   v = Cluster{};
@@ -17,7 +23,9 @@ inline void from_json(const nlohmann::json& j, Cluster& v) {
   members::read(j, "clusterApiUrl", v.cluster_api_url);
 }
 
-inline void to_json(nlohmann::json& j, const ClusterRequest& v) { j = {{"clusterName", v.cluster_name}}; }
+inline void to_json(nlohmann::json& j, const ClusterRequest& v) {
+  j = {{"clusterName", v.cluster_name}};
+}
 inline void from_json(const nlohmann::json& j, ClusterRequest& v) {
   members::expect_object(j);
   v = ClusterRequest{};
@@ -36,7 +44,9 @@ inline void from_json(const nlohmann::json& j, ClusterAccess& v) {
   members::read(j, "kubeconfig", v.kubeconfig);
 }
 
-inline void to_json(nlohmann::json& j, const ProbeAnswer& v) { j = {{"reachable", v.reachable}, {"message", v.message}}; }
+inline void to_json(nlohmann::json& j, const ProbeAnswer& v) {
+  j = {{"reachable", v.reachable}, {"message", v.message}};
+}
 inline void from_json(const nlohmann::json& j, ProbeAnswer& v) {
   members::expect_object(j);
   v = ProbeAnswer{};

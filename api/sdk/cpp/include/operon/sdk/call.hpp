@@ -135,7 +135,8 @@ class Call {
     std::string piece(chunk_bytes_max, '\0');
     while (const size_t got = read_blob(blob, content.size(), piece.data(), piece.size())) {
       if (content.size() + got > blob_bytes_max) {
-        throw Error(Code::resource_exhausted, "blob '" + std::string(blob) + "' is larger than " + std::to_string(blob_bytes_max) + " bytes");
+        throw Error(Code::resource_exhausted,
+                    "blob '" + std::string(blob) + "' is larger than " + std::to_string(blob_bytes_max) + " bytes");
       }
       content.append(piece, 0, got);
     }

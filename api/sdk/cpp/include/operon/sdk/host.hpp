@@ -24,8 +24,7 @@ enum class Level : int32_t {
 class Host {
  public:
   Host() : Host(nullptr, "") {}
-  Host(const operon_host_api* api, std::string instance)
-      : context_(std::make_shared<detail::HostContext>()) {
+  Host(const operon_host_api* api, std::string instance) : context_(std::make_shared<detail::HostContext>()) {
     context_->api = api;
     context_->instance = std::move(instance);
   }
@@ -69,8 +68,8 @@ class Host {
   }
   /// Asks without waiting: `on_done` comes exactly once, on any thread, perhaps before this returns. Throws Error when the host does
   /// not take the question; nothing is called then.
-  Operation ask_async(std::string_view service, std::string_view verb, const nlohmann::json& request, OnDone on_done,
-                      OnChunk on_chunk = {}, const detail::RawCall* parent = nullptr) const {
+  Operation ask_async(std::string_view service, std::string_view verb, const nlohmann::json& request, OnDone on_done, OnChunk on_chunk = {},
+                      const detail::RawCall* parent = nullptr) const {
     return detail::invoke(context_, parent, service, verb, dump(request), std::move(on_done), std::move(on_chunk));
   }
 

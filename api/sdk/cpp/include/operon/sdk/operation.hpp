@@ -19,7 +19,7 @@ namespace operon::sdk {
 
 /// How a question to a service ended.
 struct Answer {
-  std::string text;            ///< JSON, when there is no error
+  std::string text;  ///< JSON, when there is no error
   std::optional<Error> error;
 
   /// The answer as JSON ({} when the service had nothing to say). Throws the error.

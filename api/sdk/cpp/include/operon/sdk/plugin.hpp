@@ -67,8 +67,12 @@ class Tables {
     for (const auto& interface : interfaces) {
       auto table = std::make_unique<Table>();
       for (const auto& verb : interface.verbs) table->verbs.push_back({str(verb.name), verb.function, verb.flags, 0});
-      table->interface = {sizeof(operon_interface), sizeof(operon_verb), str(interface.id), table->verbs.data(),
-                          static_cast<uint32_t>(table->verbs.size()), 0};
+      table->interface = {sizeof(operon_interface),
+                          sizeof(operon_verb),
+                          str(interface.id),
+                          table->verbs.data(),
+                          static_cast<uint32_t>(table->verbs.size()),
+                          0};
       tables_.push_back(std::move(table));
     }
   }
@@ -138,7 +142,8 @@ struct Boundary {
   }
   static void destroy(operon_plugin* plugin) noexcept { delete &instance(plugin); }
 
-  static operon_status create(const operon_host_api* api, operon_str name, operon_plugin** out, const operon_plugin_api** out_api) noexcept {
+  static operon_status create(const operon_host_api* api, operon_str name, operon_plugin** out,
+                              const operon_plugin_api** out_api) noexcept {
     static const operon_plugin_api plugin_api = {sizeof(operon_plugin_api), concurrency(), &configure, &get_interface, &quiesce, &destroy};
     if (!OPERON_HAS(api, operon_host_api, call)) return OPERON_FAILED_PRECONDITION;
     try {
@@ -177,7 +182,8 @@ struct Boundary {
 
 template <class C>
 const operon_entry* entry(const char* id, const char* version) noexcept {
-  static const operon_entry entry = {OPERON_ABI_MAGIC, sizeof(operon_entry), OPERON_ABI_MAJOR, 0, str(id), str(version), &Boundary<C>::create};
+  static const operon_entry entry = {OPERON_ABI_MAGIC, sizeof(operon_entry), OPERON_ABI_MAJOR,    0,
+                                     str(id),          str(version),         &Boundary<C>::create};
   return &entry;
 }
 
@@ -185,7 +191,7 @@ const operon_entry* entry(const char* id, const char* version) noexcept {
 }  // namespace operon::sdk
 
 /// Exports `Class` as the plugin of this library; id and version as in manifest.yaml.
-#define OPERON_PLUGIN(Class, id, version)                                  \
-  extern "C" OPERON_EXPORT const operon_entry* operon_entry_v1(void) {     \
-    return ::operon::sdk::detail::entry<Class>(id, version);               \
+#define OPERON_PLUGIN(Class, id, version)                              \
+  extern "C" OPERON_EXPORT const operon_entry* operon_entry_v1(void) { \
+    return ::operon::sdk::detail::entry<Class>(id, version);           \
   }

@@ -91,9 +91,9 @@ struct HttpRequest {
   std::string url{};
   std::string method = "GET";
   std::map<std::string, std::string> headers{};
-  std::string body{};                   ///< UTF-8 text
+  std::string body{};  ///< UTF-8 text
   std::chrono::milliseconds timeout{30'000};
-  size_t body_bytes_max = 4u << 20;     ///< of the answer; more is RESOURCE_EXHAUSTED
+  size_t body_bytes_max = 4u << 20;  ///< of the answer; more is RESOURCE_EXHAUSTED
 };
 struct HttpAnswer {
   int status = 0;
@@ -108,9 +108,12 @@ class Http {
   explicit Http(Host host) : host_(std::move(host)) {}
 
   HttpAnswer request(const Call& call, const HttpRequest& request) const {
-    const nlohmann::json json = {{"url", request.url},   {"method", request.method},
-                                 {"headers", request.headers}, {"body", request.body},
-                                 {"timeoutMs", request.timeout.count()}, {"bodyBytesMax", request.body_bytes_max}};
+    const nlohmann::json json = {{"url", request.url},
+                                 {"method", request.method},
+                                 {"headers", request.headers},
+                                 {"body", request.body},
+                                 {"timeoutMs", request.timeout.count()},
+                                 {"bodyBytesMax", request.body_bytes_max}};
     HttpAnswer answer;
     const auto reply = host_.ask(call, id, "request", json, [&](Stream stream, std::string_view bytes) {
       if (stream == Stream::out) answer.body.append(bytes);

@@ -10,8 +10,12 @@
 
 namespace operon::sdk {
 
-inline operon_str str(std::string_view s) noexcept { return {s.data(), s.size()}; }
-inline std::string_view view(operon_str s) noexcept { return s.ptr ? std::string_view(s.ptr, s.len) : std::string_view(); }
+inline operon_str str(std::string_view s) noexcept {
+  return {s.data(), s.size()};
+}
+inline std::string_view view(operon_str s) noexcept {
+  return s.ptr ? std::string_view(s.ptr, s.len) : std::string_view();
+}
 
 /// JSON text. Bytes that are not UTF-8 become U+FFFD, so that one odd string does not cost a whole answer.
 inline std::string dump(const nlohmann::json& value) {

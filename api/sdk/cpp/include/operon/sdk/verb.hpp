@@ -28,7 +28,9 @@ enum VerbFlags : uint32_t {
   streams = OPERON_VERB_STREAMS,    ///< emits
   mutates = OPERON_VERB_MUTATES,    ///< changes something outside
 };
-constexpr VerbFlags operator|(VerbFlags a, VerbFlags b) { return static_cast<VerbFlags>(static_cast<uint32_t>(a) | static_cast<uint32_t>(b)); }
+constexpr VerbFlags operator|(VerbFlags a, VerbFlags b) {
+  return static_cast<VerbFlags>(static_cast<uint32_t>(a) | static_cast<uint32_t>(b));
+}
 
 /// One verb of class C.
 template <class C>

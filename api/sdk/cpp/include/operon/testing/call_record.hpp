@@ -76,7 +76,7 @@ struct Options {
   std::chrono::milliseconds timeout{0};  ///< 0 = no deadline
   std::map<std::string, std::string> metadata{};
   std::map<std::string, std::string> blobs{};  ///< content by handle
-  size_t chunks_unread_max = SIZE_MAX;       ///< emit is refused while so many chunks wait for PendingCall::take
+  size_t chunks_unread_max = SIZE_MAX;         ///< emit is refused while so many chunks wait for PendingCall::take
 };
 
 namespace detail {
@@ -331,9 +331,19 @@ struct CallFunctions {
 
 inline const operon_call_api* CallRecord::api() {
   using F = CallFunctions;
-  static const operon_call_api api = {sizeof(operon_call_api), 0,           &F::is_cancelled, &F::deadline_unix_ms, &F::metadata,
-                                      &F::on_cancel,           &F::cancel_fd, &F::reply,        &F::emit,             &F::on_writable,
-                                      &F::blob_read,           &F::fail,    &F::finish};
+  static const operon_call_api api = {sizeof(operon_call_api),
+                                      0,
+                                      &F::is_cancelled,
+                                      &F::deadline_unix_ms,
+                                      &F::metadata,
+                                      &F::on_cancel,
+                                      &F::cancel_fd,
+                                      &F::reply,
+                                      &F::emit,
+                                      &F::on_writable,
+                                      &F::blob_read,
+                                      &F::fail,
+                                      &F::finish};
   return &api;
 }
 

@@ -67,10 +67,20 @@ class Host {
   /// For a plugin that is linked into the test. Throws std::runtime_error when it cannot be made.
   explicit Host(operon_entry_fn entry, const std::string& instance = "test") : name_(instance) {
     const operon_entry* e = entry();
-    if (!e || e->magic != OPERON_ABI_MAGIC || e->abi_major != OPERON_ABI_MAJOR) throw std::runtime_error("this is no operon plugin of ABI 1");
+    if (!e || e->magic != OPERON_ABI_MAGIC || e->abi_major != OPERON_ABI_MAJOR)
+      throw std::runtime_error("this is no operon plugin of ABI 1");
     entry_ = e;
-    api_ = {sizeof(operon_host_api), OPERON_ABI_MINOR, reinterpret_cast<operon_host*>(this), detail::CallRecord::api(),
-            sdk::str("operon-testing"), sdk::str("0.0.0"), &Host::log_enabled, &Host::log, &Host::notify, &Host::invoke, &Host::resume,
+    api_ = {sizeof(operon_host_api),
+            OPERON_ABI_MINOR,
+            reinterpret_cast<operon_host*>(this),
+            detail::CallRecord::api(),
+            sdk::str("operon-testing"),
+            sdk::str("0.0.0"),
+            &Host::log_enabled,
+            &Host::log,
+            &Host::notify,
+            &Host::invoke,
+            &Host::resume,
             &Host::cancel};
     const operon_status status = e->create(&api_, sdk::str(name_), &plugin_, &plugin_api_);
     if (status != OPERON_OK) throw std::runtime_error("create() failed with status " + std::to_string(status) + ": " + last_log());
@@ -147,9 +157,8 @@ class Host {
   /// Waits until the plugin has said so at least `times` times.
   bool wait_for_notification(const Notification& wanted, size_t times = 1, std::chrono::milliseconds limit = patience) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, limit, [&] {
-      return static_cast<size_t>(std::count(notifications_.begin(), notifications_.end(), wanted)) >= times;
-    });
+    return changed_.wait_for(
+        lock, limit, [&] { return static_cast<size_t>(std::count(notifications_.begin(), notifications_.end(), wanted)) >= times; });
   }
   /// Everything the plugin did against the contract: double and late answers, answers that are not JSON ...
   std::vector<std::string> breaches() const { return breaches_->all(); }
@@ -232,7 +241,9 @@ class Host {
     return OPERON_OK;
   }
   static void resume(operon_host*, operon_operation* operation) noexcept { reinterpret_cast<detail::OperationRecord*>(operation)->pump(); }
-  static void cancel(operon_host*, operon_operation* operation) noexcept { reinterpret_cast<detail::OperationRecord*>(operation)->cancel(); }
+  static void cancel(operon_host*, operon_operation* operation) noexcept {
+    reinterpret_cast<detail::OperationRecord*>(operation)->cancel();
+  }
 
   const std::string name_;
   const std::shared_ptr<detail::Breaches> breaches_ = std::make_shared<detail::Breaches>();
