@@ -37,7 +37,7 @@ CallSlot* enter(const operon_call* call, Lock& lock, bool answer, const char* fu
   CallSlot* slot = slot_of(handle);
   if (slot != nullptr && slot->live.load(std::memory_order_acquire) == handle) {
     lock = Lock(slot->mutex);
-    if (slot->live.load(std::memory_order_relaxed) == handle && !slot->f.over) {
+    if (slot->live.load(std::memory_order_relaxed) == handle && !slot->f.over && !slot->f.closing) {
       ++slot->f.pins;
       return slot;
     }

@@ -27,7 +27,8 @@ void count(CallSlot& slot, operon_status status) noexcept {
   slot.verb->count(status);
 }
 
-/// Whom a cancellation concerns, to be told without the slot's lock. Counts as a call inside the plugin, which therefore is not destroyed under it.
+/// Whom a cancellation concerns, to be told without the slot's lock. Counts as a call inside the plugin, which therefore is not destroyed
+/// under it.
 struct CancelNews {
   InstanceCore* core = nullptr;
   PluginCallback cancelled, writable;
@@ -51,7 +52,8 @@ CancelNews mark_cancelled(CallSlot& slot) noexcept {
     uint64_t one = 1;
     [[maybe_unused]] auto written = ::write(slot.cancel_fd.get(), &one, sizeof one);
   }
-  CancelNews news{.core = slot.core, .cancelled = std::exchange(slot.on_cancel, {}), .writable = std::exchange(slot.on_writable, {}), .operations = {}};
+  CancelNews news{
+      .core = slot.core, .cancelled = std::exchange(slot.on_cancel, {}), .writable = std::exchange(slot.on_writable, {}), .operations = {}};
   news.operations.swap(slot.operations);
   if (slot.f.over) news.cancelled = news.writable = {};
   slot.core->enter_anyway();
@@ -135,26 +137,28 @@ uint64_t begin_call(CallSlot& slot, InstanceCore& core, VerbEntry& verb, const C
   return handle;
 }
 
-void run_verb(CallSlot& slot, std::string_view request) noexcept {
+Lock run_verb(CallSlot& slot, std::string_view request, OneVerb one) noexcept {
   slot.entered.store(true, std::memory_order_relaxed);
-  const char* thrown = nullptr;
-  operon_status status = enter_verb(slot, request, thrown);
-  const char* fault = thrown;
+  const char* fault = nullptr;
+  operon_status status = enter_verb(slot, request, fault);
+  one.leave();  // what follows is the host's own, and may call the instance again
   Lock lock(slot.mutex);
   slot.f.verb_returned = true;
-  if (thrown == nullptr && status == OPERON_PENDING) {
+  if (fault == nullptr && status == OPERON_PENDING) {
     if (slot.f.finished) end_plugin_side(slot, lock, slot.f.finish_status);
-    return;
+    return lock;
   }
   if (fault == nullptr && slot.f.finished) fault = "finish() of a call whose verb did not return OPERON_PENDING";
   if (fault == nullptr && !valid_end(status)) fault = "the verb returned a status that is none";
   if (fault != nullptr) {
     slot.fault = fault;
+    slot.f.closing = true;  // for the plugin it has ended, while the lock is away
     lock.unlock();
     slot.core->fault(fault);
     lock.lock();
   }
   end_plugin_side(slot, lock, status);
+  return lock;
 }
 
 void refuse_call(CallSlot& slot, Lock& lock, operon_status status, const char* why) noexcept {

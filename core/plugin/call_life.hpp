@@ -16,8 +16,8 @@ using Lock = std::unique_lock<std::mutex>;
 /// Makes the slot this call's, pinned once by the caller; returns the handle. The context is copied.
 uint64_t begin_call(CallSlot&, InstanceCore&, VerbEntry&, const CallContext* context) noexcept;
 
-/// Enters the verb on this thread; the gate was entered before. The caller has a pin.
-void run_verb(CallSlot&, std::string_view request) noexcept;
+/// Enters the verb on this thread; the gate was entered before. The caller has a pin. Returns with the slot locked.
+Lock run_verb(CallSlot&, std::string_view request, OneVerb) noexcept;
 
 /// Ends a call that never was entered.
 void refuse_call(CallSlot&, Lock&, operon_status, const char* why) noexcept;

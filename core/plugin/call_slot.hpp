@@ -74,6 +74,7 @@ struct CallSlot {
   struct Flags {
     bool verb_returned = false;  ///< and came back
     bool finished = false;       ///< `finish` was called
+    bool closing = false;        ///< the verb ended the call, and its end is being worked out
     bool over = false;           ///< the plugin has nothing more to say: its handle is dead
     bool expired = false;        ///< the one who asked was told without waiting for the plugin
     bool delivered = false;      ///< the observer had its on_end

@@ -11,6 +11,8 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <utility>
 
 #include "core/plugin/accounting.hpp"
 #include "core/plugin/executor.hpp"
@@ -39,13 +41,14 @@ class InstanceCore {
   const std::string name, plugin;
   const InstanceLimits limits;
   const std::shared_ptr<Timers> timers;
-  const std::shared_ptr<Executor> executor;   ///< verbs
-  const std::shared_ptr<Executor> callbacks;  ///< what deadlines call in the plugin
-  std::deque<VerbEntry> verbs;     ///< complete before the gate opens, then constant
-  operon_plugin* raw = nullptr;    ///< likewise
-  bool serial = false;             ///< likewise
-  std::mutex one_verb;             ///< held while a verb of a serial instance runs
-  std::unique_ptr<HostSide> host;  ///< what the plugin holds as operon_host
+  const std::shared_ptr<Executor> executor;    ///< verbs
+  const std::shared_ptr<Executor> callbacks;   ///< what deadlines call in the plugin
+  std::deque<VerbEntry> verbs;                 ///< complete before the gate opens, then constant
+  operon_plugin* raw = nullptr;                ///< likewise
+  bool serial = false;                         ///< likewise
+  std::mutex one_verb;                         ///< held while a verb of a serial instance runs
+  std::atomic<std::thread::id> verb_thread{};  ///< which holds it
+  std::unique_ptr<HostSide> host;              ///< what the plugin holds as operon_host
 
   std::atomic<uint64_t> faults{0}, late_uses{0};
   std::atomic<int64_t> stuck{0};
@@ -89,6 +92,40 @@ class InstanceCore {
   mutable std::mutex mutex_;
   std::condition_variable calm_;
   std::string quarantine_reason_;
+};
+
+/// The right of a serial instance's verb to run; of a concurrent one it means nothing.
+class OneVerb {
+ public:
+  OneVerb() = default;
+  OneVerb(OneVerb&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
+  OneVerb& operator=(OneVerb&&) = delete;
+  ~OneVerb() { leave(); }
+
+  static OneVerb wait(InstanceCore& core) {
+    if (!core.serial) return {};
+    core.one_verb.lock();
+    return OneVerb(core);
+  }
+  /// False when another verb runs, also one further down on this thread's stack.
+  static bool try_enter(InstanceCore& core, OneVerb& into) {
+    if (!core.serial) return true;
+    if (core.verb_thread.load(std::memory_order_relaxed) == std::this_thread::get_id() || !core.one_verb.try_lock()) return false;
+    into.core_ = &core;
+    core.verb_thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    return true;
+  }
+  void leave() noexcept {
+    if (core_ == nullptr) return;
+    core_->verb_thread.store({}, std::memory_order_relaxed);
+    std::exchange(core_, nullptr)->one_verb.unlock();
+  }
+
+ private:
+  explicit OneVerb(InstanceCore& core) noexcept : core_(&core) {
+    core.verb_thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  InstanceCore* core_ = nullptr;
 };
 
 }  // namespace operon::plugin

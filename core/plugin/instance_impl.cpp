@@ -59,13 +59,7 @@ void run_queued(InstanceCore& core, CallSlot& slot, bool run) noexcept {
     slot.entered.store(true, std::memory_order_relaxed);  // while nobody can expire it: from here on it is stuck, not waiting
   }
   log::Scope scope(slot.request_id, slot.job_id);
-  if (core.serial) {
-    std::lock_guard one(core.one_verb);
-    run_verb(slot, slot.request);
-  } else {
-    run_verb(slot, slot.request);
-  }
-  Lock lock(slot.mutex);
+  Lock lock = run_verb(slot, slot.request, OneVerb::wait(core));
   unpin(slot, lock);
 }
 
@@ -112,13 +106,12 @@ VerbEntry* InstanceImpl::entry(VerbRef ref) const noexcept {
   return &found.verb == ref.verb ? &found : nullptr;
 }
 
-bool InstanceImpl::run_here(CallSlot& slot, std::string_view request) noexcept {
-  if (!core_.enter()) return false;
-  if (!core_.serial) return run_verb(slot, request), true;
-  std::unique_lock one(core_.one_verb, std::try_to_lock);
-  if (!one) return core_.leave(), false;
-  run_verb(slot, request);
-  return true;
+Lock InstanceImpl::run_here(CallSlot& slot, std::string_view request) noexcept {
+  if (!core_.enter()) return {};
+  OneVerb one;
+  if (OneVerb::try_enter(core_, one)) return run_verb(slot, request, std::move(one));
+  core_.leave();
+  return {};
 }
 
 void InstanceImpl::launch(CallSlot& slot, std::string_view request) {
@@ -126,7 +119,7 @@ void InstanceImpl::launch(CallSlot& slot, std::string_view request) {
   operon_status status = OPERON_RESOURCE_EXHAUSTED;
   if (request.size() > core_.limits.payload_bytes_max) {
     why = "the request is longer than payload_bytes_max";
-  } else if ((slot.verb->flags & OPERON_VERB_NO_BLOCK) != 0 && run_here(slot, request)) {
+  } else if ((slot.verb->flags & OPERON_VERB_NO_BLOCK) != 0 && run_here(slot, request).owns_lock()) {
     return;
   } else if ((core_.closed() & (InstanceCore::quarantined | InstanceCore::stopping | InstanceCore::not_ready)) == 0) {
     {
@@ -135,7 +128,11 @@ void InstanceImpl::launch(CallSlot& slot, std::string_view request) {
       ++slot.f.pins;
     }
     auto submitted = core_.executor->submit([&core = core_, &slot](bool run) { run_queued(core, slot, run); });
-    if (submitted == Executor::Submitted::taken) return;
+    if (submitted == Executor::Submitted::taken) {
+      // Quarantined since we looked: the queue was emptied, and may have no thread that ever comes back to it.
+      if ((core_.closed() & InstanceCore::quarantined) != 0) core_.executor->drop_queued();
+      return;
+    }
     if (submitted == Executor::Submitted::full) why = "calls_queued_max: too many calls wait for a thread, try again later";
     Lock lock(slot.mutex);
     --slot.f.pins;
@@ -196,19 +193,21 @@ Code InstanceImpl::call_no_block(VerbRef ref, std::string_view request, std::str
   reply.clear();
   uint64_t handle = begin_call(*slot, core_, *verb, nullptr);
   slot->reply_to = &reply;
-  if (!run_here(*slot, request)) {
+  Lock lock = run_here(*slot, request);
+  if (!lock) {
     // Draining, serial and busy, or closed: the queue's way, with its answers.
+    lock = Lock(slot->mutex);
     slot->reply_to = &slot->reply;
-    {
-      Lock lock(slot->mutex);
-      slot->f.counted = true;  // the slow way counts it
-      refuse_call(*slot, lock, OPERON_UNAVAILABLE, "");
-      unpin(*slot, lock);
-    }
+    slot->f.counted = true;  // the slow way counts it
+    refuse_call(*slot, lock, OPERON_UNAVAILABLE, "");
+    unpin(*slot, lock);
     return call_slowly(ref, request, reply);
   }
-  if (!slot->plugin_gone.load(std::memory_order_acquire)) wait_over(*slot, handle, core_.limits.call_timeout_ms);
-  Lock lock(slot->mutex);
+  if (!slot->f.over) {
+    lock.unlock();
+    wait_over(*slot, handle, core_.limits.call_timeout_ms);
+    lock.lock();
+  }
   auto code = static_cast<Code>(slot->f.status);
   unpin(*slot, lock);
   if (code != Code::ok) reply.clear();

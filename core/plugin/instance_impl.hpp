@@ -45,7 +45,8 @@ class InstanceImpl final : public Instance {
   /// Enters on this thread when the verb, the gate and a serial instance allow; else the request goes to the executor. False: it was
   /// refused.
   void launch(CallSlot&, std::string_view request);
-  bool run_here(CallSlot&, std::string_view request) noexcept;
+  /// The slot's lock, or none when the verb was not entered.
+  Lock run_here(CallSlot&, std::string_view request) noexcept;
   /// True: the plugin's side is over. False: time is up.
   bool wait_over(CallSlot&, uint64_t handle, std::chrono::milliseconds timeout);
   Code call_slowly(VerbRef, std::string_view request, std::string& reply) noexcept;

@@ -1,4 +1,6 @@
 /// Calls that go well, and answers that are none.
+#include <future>
+
 #include "tests/unit/plugin/fixture.hpp"
 
 using namespace operon;
@@ -152,6 +154,37 @@ TEST_CASE("a serial instance runs one verb at a time, also those on the caller's
   }
   for (auto& thread : threads) thread.join();
   CHECK(host.call("most_inside") == R"({"status":1})");
+}
+
+namespace {
+
+/// Asks the same instance again as soon as it has its answer.
+class AskAgain final : public CallObserver {
+ public:
+  explicit AskAgain(std::shared_ptr<Instance> one) : one_(std::move(one)) {}
+  bool on_chunk(uint32_t, std::string_view) noexcept override { return true; }
+  void on_end(Outcome) noexcept override {
+    std::string reply;
+    second.set_value(one_->call_no_block(one_->find("test.misbehaving/1", "echo"), "1", reply));
+  }
+  std::promise<Code> second;
+
+ private:
+  std::shared_ptr<Instance> one_;
+};
+
+}  // namespace
+
+TEST_CASE("an answer of a serial instance may lead to the next question on the spot") {
+  Host host("misbehaving_serial");
+  host.load();
+  for (const char* verb : {"echo", "metadata"}) {
+    auto observer = std::make_shared<AskAgain>(host.one);
+    auto answered = observer->second.get_future();
+    host.one->start(host.verb(verb), "{}", {}, observer);
+    REQUIRE(answered.wait_for(10s) == std::future_status::ready);
+    CHECK(answered.get() == Code::ok);
+  }
 }
 
 TEST_CASE("a concurrent instance overlaps") {
