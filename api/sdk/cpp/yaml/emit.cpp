@@ -1,5 +1,8 @@
 #include <yaml-cpp/emitter.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "operon/yaml/yaml.hpp"
 #include "scalar.hpp"
 
@@ -8,14 +11,21 @@ namespace {
 
 void write(YAML::Emitter& out, const nlohmann::json& value);
 
+/// Text that may stand without quotes: letters first, nothing that means something to any reader of YAML, old or new.
+bool is_plain(const std::string& text) {
+  static constexpr const char* old_booleans[] = {"y",  "Y",  "n",  "N",  "yes", "Yes", "YES", "no",
+                                                 "No", "NO", "on", "On", "ON",  "off", "Off", "OFF"};
+  auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
+  auto harmless = [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') || std::string_view("_-./+=@ ").find(c) != std::string_view::npos;
+  };
+  if (text.empty() || !(letter(text[0]) || text[0] == '/') || text.back() == ' ') return false;
+  if (!std::all_of(text.begin(), text.end(), harmless) || detail::is_typed(text)) return false;
+  return std::find(std::begin(old_booleans), std::end(old_booleans), text) == std::end(old_booleans);
+}
+
 void write_text(YAML::Emitter& out, const std::string& text) {
-  // "yes", "on" and the like are booleans to older readers.
-  static constexpr const char* old_words[] = {"y",  "Y",  "n",  "N",  "yes", "Yes", "YES", "no",
-                                              "No", "NO", "on", "On", "ON",  "off", "Off", "OFF"};
-  bool quote = detail::is_typed(text) || text == "<<" || text == "=" || text.starts_with('.') || text.starts_with('0') ||
-               text.find(':') != std::string::npos;
-  for (const char* word : old_words) quote = quote || text == word;
-  if (quote) out << YAML::DoubleQuoted;
+  if (!is_plain(text)) out << YAML::DoubleQuoted;
   out << text;
 }
 
