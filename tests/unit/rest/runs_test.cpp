@@ -1,4 +1,6 @@
 #include <catch2/catch.hpp>
+#include <set>
+#include <thread>
 
 #include "core/base/ids.hpp"
 #include "tests/unit/rest/bench.hpp"
@@ -79,6 +81,25 @@ TEST_CASE("runs: one idempotency key, one run") {
   CHECK(t.ask("POST", "/scenarios/run", {.body = body.dump(), .headers = {{"Idempotency-Key", "k"}}}).status == 422);
   body["idempotencyKey"] = "other";
   CHECK(t.ask("POST", "/scenarios/run", {.body = body.dump(), .headers = {{"Idempotency-Key", "k"}}}).status == 400);
+}
+
+TEST_CASE("runs: one idempotency key and a hundred POSTs at once are one run with one answer") {
+  Bench t;
+  const test::Ask ask{.body = t.run_body(t.target()).dump(), .headers = {{"Idempotency-Key", "k"}}};
+  std::vector<std::string> answers(100);
+  std::vector<std::thread> callers;
+  for (size_t caller = 0; caller < 10; ++caller)
+    callers.emplace_back([&, caller] {
+      for (size_t i = 0; i < 10; ++i) {
+        const auto a = t.ask("POST", "/scenarios/run", ask);
+        answers[caller * 10 + i] = std::to_string(a.status) + " " + a.body;
+      }
+    });
+  for (auto& caller : callers) caller.join();
+  CHECK(answers[0].starts_with("201 "));
+  CHECK(std::set<std::string>(answers.begin(), answers.end()).size() == 1);
+  CHECK(t.alpha->runs() == 1);
+  CHECK(t.ask("GET", "/scenarios/run").json().at("jobs").size() == 1);
 }
 
 TEST_CASE("runs: every refusal of POST") {

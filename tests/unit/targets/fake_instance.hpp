@@ -42,7 +42,10 @@ class FakeInstance final : public plugin::Instance {
   }
 
   /// start() keeps its calls until release(): a provider that takes its time, or never answers.
-  void hold() { held_back_ = true; }
+  void hold() {
+    std::lock_guard lock(mutex_);
+    held_back_ = true;
+  }
   /// Answers the held calls on this thread.
   void release() {
     std::deque<std::function<void()>> calls;

@@ -1,6 +1,7 @@
 #include "core/targets/targets.hpp"
 
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "core/base/ids.hpp"
 #include "core/base/manual_clock.hpp"
@@ -198,6 +199,36 @@ TEST_CASE("at target_requests_max a request is refused until others expire") {
   }
   t.clock.advance(25h);
   CHECK_NOTHROW(targets.create());
+}
+
+TEST_CASE("requests are made, answered and read from many threads") {
+  Bench t;
+  test::make_provider(*t.plugins.add("one"), {"a"});
+  test::make_provider(*t.plugins.add("late"), {"b"});
+  auto& targets = t.make();
+  t.plugins.instances[1]->hold();
+  std::vector<std::string> ids(40);
+  std::vector<std::thread> callers;
+  for (size_t caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&, caller] {
+      for (size_t i = 0; i < 10; ++i) {
+        const auto id = targets.create();
+        targets.find(id);
+        ids[caller * 10 + i] = id;
+      }
+    });
+  for (int i = 0; i < 10; ++i) {
+    t.plugins.instances[1]->release();
+    t.plugins.instances[1]->hold();
+  }
+  for (auto& caller : callers) caller.join();
+  t.plugins.instances[1]->release();
+  for (const auto& id : ids) {
+    const auto r = targets.find(id);
+    REQUIRE(r);
+    CHECK(r->status == RequestStatus::completed);
+    CHECK(r->target_data.size() == 2);
+  }
 }
 
 TEST_CASE("a request that cannot be saved is not made") {
