@@ -120,7 +120,7 @@ json make_request(Client& client, const RunOptions& options, const Scenario& sce
   return body;
 }
 
-json wait_until_ended(Client& client, const std::string& id) {
+json wait_until_ended(const Settings& s, Client& client, const std::string& id) {
   const std::string path = "/scenarios/run/" + escape(id);
   const auto ended = [](const json& job) {
     const std::string status = job.at("status");
@@ -128,10 +128,17 @@ json wait_until_ended(Client& client, const std::string& id) {
   };
   json job = client.json("GET", path);
   if (ended(job)) return job;
-  follow_job_events(client, [&](const json& changed) {
-    if (changed.value("jobId", "") == id) job = changed;
-    return !ended(job);
-  });
+  Client beside(s);
+  follow_job_events(
+      client,
+      [&](const json& changed) {
+        if (changed.value("jobId", "") == id) job = changed;
+        return !ended(job);
+      },
+      [&] {
+        job = beside.json("GET", path);  // it may have ended before the stream stood
+        return !ended(job);
+      });
   return job;
 }
 
@@ -165,7 +172,7 @@ int run(const Settings& s, const RunOptions& options) {
     follow.follow = true;
     logs(s, follow);
   }
-  return report_end(s, wait_until_ended(client, id));
+  return report_end(s, wait_until_ended(s, client, id));
 }
 
 }  // namespace operon::ctl

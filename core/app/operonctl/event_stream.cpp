@@ -43,7 +43,8 @@ bool EventParser::feed(std::string_view bytes, const std::function<bool(const Ev
   return true;
 }
 
-void follow_job_events(Client& client, const std::function<bool(const nlohmann::json& job)>& take) {
+void follow_job_events(Client& client, const std::function<bool(const nlohmann::json& job)>& take,
+                       const std::function<bool()>& look_again) {
   std::string last_id;
   bool left = false;
   int attempts = 0;
@@ -58,8 +59,11 @@ void follow_job_events(Client& client, const std::function<bool(const nlohmann::
             attempts = 0;
             return parser.feed(bytes, [&](const EventParser::Event& event) {
               if (!event.id.empty()) last_id = event.id;
-              if (event.name != "job") return true;
-              left = !take(base::parse_json(event.data));
+              if (event.name == "job") {
+                left = !take(base::parse_json(event.data));
+              } else if (look_again) {  // "hello" and "reset"
+                left = !look_again();
+              }
               return !left;
             });
           },

@@ -25,7 +25,8 @@ class EventParser {
 };
 
 /// Calls back for every change of a job from now on, until `take` returns false. Goes on after a broken connection, from the last event id.
-/// Throws Error when the server refuses or stays away for half a minute.
-void follow_job_events(Client&, const std::function<bool(const nlohmann::json& job)>& take);
+/// `look_again` is called whenever the stream (again) stands, or has lost its place: what changed before is not told by events; false
+/// leaves. It must ask through a client of its own. Throws Error when the server refuses or stays away for half a minute.
+void follow_job_events(Client&, const std::function<bool(const nlohmann::json& job)>& take, const std::function<bool()>& look_again = {});
 
 }  // namespace operon::ctl
