@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::chrono::seconds tidy_after{5};
 
+/// Shares nothing with the original, which another thread throws away.
+Error deep_copy(const Error& e) {
+  auto copy = Error(Error(e.code(), std::string(e.what())).with_reason(e.reason()).with_field(e.field()));
+  if (e.retry_after_ms()) return Error(std::move(copy).with_retry_after_ms(*e.retry_after_ms()));
+  return copy;
+}
+
 }  // namespace
 
 CommitQueue::CommitQueue(std::unique_ptr<sqlite::Connection> connection, unsigned queued_max, unsigned per_commit_max)
@@ -45,7 +52,9 @@ void CommitQueue::post(Work work, Done done) {
 void CommitQueue::run(Work work) {
   std::promise<std::optional<Error>> promise;
   auto future = promise.get_future();
-  post(std::move(work), [&promise](const std::optional<Error>& error) { promise.set_value(error); });
+  post(std::move(work), [&promise](const std::optional<Error>& error) {
+    promise.set_value(error ? std::optional<Error>(deep_copy(*error)) : std::nullopt);
+  });
   if (const auto error = future.get()) throw Error(*error);
 }
 

@@ -149,7 +149,7 @@ void JobTable::Impl::log_archived(const std::string& id) {
   bool now = limits_.runner_copy_kept_seconds <= 0;
   {
     Lock lock(mutex_);
-    if (const auto entry = find(id)) {
+    if (const auto entry = find(id); entry && entry->stage == Stage::ended) {
       if (entry->record.cleanup == Cleanup::none) return;
       entry->record.cleanup = Cleanup::runner;
     }
@@ -190,7 +190,7 @@ void JobTable::Impl::destroy(JobRecord record) {
   {
     Lock lock(mutex_);
     destroy_wanted_.erase(id);
-    if (const auto entry = find(id)) entry->record.cleanup = Cleanup::none;
+    if (const auto entry = find(id); entry && entry->stage == Stage::ended) entry->record.cleanup = Cleanup::none;
   }
   store_->set_cleanup(id, Cleanup::none, [](const std::optional<Error>& error) {
     if (!error) crash_point(CrashPoint::destroy_recorded);

@@ -52,6 +52,9 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
   command.request.object_name = job.pod_name();
   if (job.created_unix_ms == 0) job.created_unix_ms = clock_.unix_ms();
   job.phase = Phase::pending;
+  entry->record.json = to_contract_json(job);
+  // What is recorded is a copy: from the moment the entry is known, it belongs to the lock.
+  const JobRecord first = entry->record;
   bool runs_now = false;
   {
     Lock lock(mutex_);
@@ -78,17 +81,16 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
     ++starting_;
   }
   PendingRequest pending{std::move(command.request), std::move(command.blobs)};
-  entry->record.json = to_contract_json(job);
   crash_point(CrashPoint::start_before_record);
   bool recorded = false;
   std::optional<Error> refused;
   try {
-    recorded = store_->insert(entry->record, pending);
+    recorded = store_->insert(first, pending);
   } catch (const Error& e) {
     refused = e;
   }
   if (recorded) crash_point(CrashPoint::start_after_record);
-  if (recorded) hub_.expect(job.id);
+  if (recorded) hub_.expect(first.job.id);
   {
     Lock lock(mutex_);
     if (!recorded) {

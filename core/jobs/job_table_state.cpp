@@ -60,18 +60,18 @@ void JobTable::Impl::write(Entry& entry) {
   store_->update(
       entry.record, drop_request,
       [gate = gate_, id = entry.job().id, revision = entry.job().revision, stage = entry.stage](const std::optional<Error>& error) {
+        if (error) {
+          std::lock_guard dirty(gate->dirty_mutex);
+          gate->dirty.insert(id);
+          return;
+        }
         std::shared_lock open(gate->mutex);
-        if (gate->table != nullptr) gate->table->written(id, revision, stage, error);
+        if (gate->table != nullptr) gate->table->written(id, revision, stage);
       });
 }
 
-/// On the store's thread; a full queue tells its refusal on this one, with the lock held, so failures only touch `dirty_`.
-void JobTable::Impl::written(const std::string& id, uint64_t revision, Stage stage, const std::optional<Error>& error) {
-  if (error) {
-    std::lock_guard lock(dirty_mutex_);
-    dirty_.insert(id);
-    return;
-  }
+/// On the store's thread.
+void JobTable::Impl::written(const std::string& id, uint64_t revision, Stage stage) {
   if (stage == Stage::started) crash_point(CrashPoint::start_after_started_recorded);
   if (stage == Stage::ended) crash_point(CrashPoint::end_after_record);
   std::lock_guard lock(mutex_);

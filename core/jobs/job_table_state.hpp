@@ -83,7 +83,7 @@ struct JobTable::Impl {
   void changed(Entry&);
   void announce(Entry&);
   void write(Entry&);
-  void written(const std::string& id, uint64_t revision, Stage, const std::optional<Error>&);
+  void written(const std::string& id, uint64_t revision, Stage);
   bool durable(const Entry& e) const { return e.written_revision >= e.job().revision || e.write_failed; }
   void set_phase(Entry&, Phase);
   void set_message(Entry&, std::string message);
@@ -172,14 +172,12 @@ struct JobTable::Impl {
   std::deque<EntryPtr> stops_waiting_;
   std::set<std::string> destroy_wanted_;  ///< ended, to be removed from its runner as soon as its log is archived
 
-  // Not under the lock: a failed write may be told while it is held.
-  std::mutex dirty_mutex_;
-  std::set<std::string> dirty_;
-
   /// Late callbacks of store, hub and runners find the table gone instead of freed.
   struct Gate {
-    std::shared_mutex mutex;
+    std::shared_mutex mutex;  ///< taken before the table's lock
     Impl* table = nullptr;
+    std::mutex dirty_mutex;  ///< taken last: a refused write is told while the table's lock is held
+    std::set<std::string> dirty;
   };
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 

@@ -45,8 +45,8 @@ void JobTable::Impl::upkeep() {
 void JobTable::Impl::retry_writes() {
   std::set<std::string> dirty;
   {
-    std::lock_guard lock(dirty_mutex_);
-    dirty.swap(dirty_);
+    std::lock_guard lock(gate_->dirty_mutex);
+    dirty.swap(gate_->dirty);
   }
   Lock lock(mutex_);
   for (const auto& id : dirty) {

@@ -32,6 +32,7 @@ class Configuration(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertEqual(done.stdout, f'{file}:1: unknown key "listne"; did you mean "listen"?\n'
                              f'{file}:4: plugins.one.isolation must be "inprocess", "process" or "pod"\n'
+                             f"note: {file}:3: plugins.one would be refused: plugin 'one': no library of that id in {BUILD / 'plugins'}\n"
                              "the configuration is not good: 2 problems\n")
 
     def test_a_placement_that_is_not_there_is_refused(self):
