@@ -191,7 +191,6 @@ void end_plugin_side(CallSlot& slot, Lock& lock, operon_status status) noexcept 
   if (slot.timer != 0) slot.core->timers->cancel(std::exchange(slot.timer, 0));
   slot.core->leave();
   if (slot.f.asynchronous || slot.observer != nullptr) pump(slot, lock);
-  if (slot.f.pins > 0) slot.changed.notify_all();
 }
 
 void expire_call(uint64_t handle, operon_status status) noexcept {
@@ -308,7 +307,11 @@ void pump(CallSlot& slot, Lock& lock) noexcept {
 void unpin(CallSlot& slot, Lock& lock) noexcept {
   --slot.f.pins;
   if (slot.f.pins > 0 || slot.f.delivering || !slot.f.over || (slot.f.asynchronous && !slot.f.delivered)) {
+    bool over = slot.f.over;
     lock.unlock();
+    // Without the lock, or whoever waits would wake up only to wait for that. Slots are never freed: at worst its next call is woken for
+    // nothing.
+    if (over) slot.changed.notify_all();
     return;
   }
   slot.live.store(0, std::memory_order_release);

@@ -3,6 +3,8 @@
 #include <system_error>
 #include <thread>
 
+#include "core/plugin/spin.hpp"
+
 namespace operon::plugin {
 
 Executor::Submitted Executor::submit(Task task) {
@@ -11,7 +13,11 @@ Executor::Submitted Executor::submit(Task task) {
   if (queue_.size() >= queued_max_) return Submitted::full;
   queue_.push_back(std::move(task));
   if (paused_) return Submitted::taken;
-  if (idle_ >= queue_.size()) {
+  if (spinning_ && queue_.size() == 1) {
+    called_.store(true, std::memory_order_release);
+    return Submitted::taken;
+  }
+  if (idle_ + (spinning_ ? 1 : 0) >= queue_.size()) {
     lock.unlock();
     changed_.notify_one();
     return Submitted::taken;
@@ -86,11 +92,27 @@ unsigned Executor::threads() const {
   return threads_;
 }
 
+/// Once after each task, and one thread at a time.
+void Executor::spin(std::unique_lock<std::mutex>& lock) {
+  spinning_ = true;
+  called_.store(false, std::memory_order_relaxed);
+  lock.unlock();
+  spin_until([this] { return called_.load(std::memory_order_acquire); });
+  lock.lock();
+  spinning_ = false;
+}
+
 void Executor::work() {
+  bool worked = false;
   std::unique_lock lock(mutex_);
   for (;;) {
     if (queue_.empty() || paused_) {
       if (stopped_) break;
+      if (worked && !paused_ && !spinning_) {
+        worked = false;
+        spin(lock);
+        continue;
+      }
       ++idle_;
       bool called = changed_.wait_for(lock, idle_max, [&] { return stopped_ || (!queue_.empty() && !paused_); });
       --idle_;
@@ -103,6 +125,7 @@ void Executor::work() {
     lock.unlock();
     task(true);
     task = nullptr;
+    worked = true;
     lock.lock();
     if (--busy_ == 0) calm_.notify_all();
   }

@@ -1,6 +1,7 @@
 /// core/plugin/executor.hpp: the threads on which one instance's verbs run. Made on demand, leaving when idle, never more than a limit.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -37,6 +38,7 @@ class Executor : public std::enable_shared_from_this<Executor> {
 
  private:
   void work();
+  void spin(std::unique_lock<std::mutex>&);
 
   static constexpr std::chrono::seconds idle_max{5};
 
@@ -47,6 +49,8 @@ class Executor : public std::enable_shared_from_this<Executor> {
   std::deque<Task> queue_;
   unsigned threads_ = 0, idle_ = 0, busy_ = 0;
   bool paused_ = false, stopped_ = false;
+  bool spinning_ = false;            ///< a thread looks for work without sleeping, and needs no notification
+  std::atomic<bool> called_{false};  ///< tells that one
 };
 
 }  // namespace operon::plugin

@@ -5,6 +5,7 @@
 #include "core/log/log.hpp"
 #include "core/plugin/host_side.hpp"
 #include "core/plugin/operation.hpp"
+#include "core/plugin/spin.hpp"
 
 namespace operon::plugin {
 namespace {
@@ -150,7 +151,8 @@ void InstanceImpl::launch(CallSlot& slot, std::string_view request) {
 }
 
 bool InstanceImpl::wait_over(CallSlot& slot, uint64_t handle, std::chrono::milliseconds timeout) {
-  Lock lock(slot.mutex);
+  Lock lock(slot.mutex, std::defer_lock);
+  if (!spin_until([&] { return slot.plugin_gone.load(std::memory_order_acquire) && lock.try_lock(); })) lock.lock();
   auto done = [&] { return (slot.f.over || slot.f.expired) && !slot.f.delivering; };
   if (timeout.count() < 0) {
     slot.changed.wait(lock, done);

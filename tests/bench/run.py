@@ -162,7 +162,7 @@ def log_fan_out(table, o):
             result = json.loads(followers.communicate(timeout=300)[0])
             spent, peak = cpu_seconds(host.process.pid) - before, peak_memory(host.process.pid)
             peer = json.loads(subprocess.run([str(BIN / "bench_fan_out"), str(blob), str(count)], capture_output=True, text=True, check=True).stdout)
-            reads = host.metric("operon_log_upstream_bytes_total") or 0
+            reads = host.metric("operon_log_bytes_total") or 0
             whole = result["same"] and result["bytes_min"] == size and reads == size
             table.add(f"a 20 MB log to {count} follower{'s' if count > 1 else ''}{', one more asleep' if asleep else ''}: CPU s of operond, peak MB",
                       f"{spent:.2f} s, {peak / 1e6:.0f} MB", f"cat to {count} pipes, reading them too: {peer['cpu_seconds']:.2f} s",
