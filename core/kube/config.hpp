@@ -15,10 +15,9 @@ struct ExecPlugin {
   std::string command;
   std::vector<std::string> args;
   std::vector<std::pair<std::string, std::string>> env;
-  std::string api_version;         ///< client.authentication.k8s.io/v1 or v1beta1
-  std::string install_hint;        ///< what to tell when the program is missing
-  bool cluster_info = false;       ///< it wants to know the cluster (KUBERNETES_EXEC_INFO)
-  std::filesystem::path folder{};  ///< what a relative command is relative to: the kubeconfig's folder
+  std::string api_version;    ///< client.authentication.k8s.io/v1 or v1beta1
+  std::string install_hint;   ///< what to tell when the program is missing
+  bool cluster_info = false;  ///< it wants to know the cluster (KUBERNETES_EXEC_INFO)
 };
 
 /// One cluster and one identity. Of a value and a file the file wins; files are read again when they change.

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/kube/client.hpp"
 #include "core/kube/object.hpp"
+#include "core/kube/object_cache.hpp"
 #include "core/kube/resource.hpp"
 #include "core/kube/watch.hpp"
 
@@ -22,11 +24,6 @@ struct InformerOptions {
   unsigned page = 500;
   bool streaming_list = true;  ///< asked for where the server has it
   WatchTuning watch;
-};
-
-struct Change {
-  ObjectPtr before;  ///< absent = new
-  ObjectPtr now;     ///< absent = gone
 };
 
 /// Thread-safe. Reads never wait for the API server. It never goes back: an event or list older than what it knows of an object (by

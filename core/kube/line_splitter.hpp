@@ -20,7 +20,7 @@ class LineSplitter {
   bool half() const { return !rest_.empty(); }
 
  private:
-  const size_t line_bytes_max_;
+  size_t line_bytes_max_;
   std::string rest_;
 };
 

@@ -12,8 +12,8 @@ namespace operon::kube {
 struct RetryOptions {
   Repeat repeat = Repeat::unsafe;
   unsigned attempts_max = 6;
-  BackoffLimits backoff;
-  Random random;
+  BackoffLimits backoff{};
+  Random random{};
 };
 
 /// What became of it, and whether an earlier attempt may have been carried out although its answer was lost.

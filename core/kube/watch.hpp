@@ -23,7 +23,8 @@ struct WatchEvent {
 WatchEvent parse_watch_event(std::string_view line, const std::string& what);
 
 struct WatchHandler {
-  /// Returns the object's resourceVersion, where to resume from; empty = none was found and the place stays as it was.
+  /// Returns where to go on from after this: the object's resourceVersion. Empty = the place stays as it was; in a streaming list until the
+  /// bookmark that ends it.
   std::function<std::string(const WatchEvent&)> event;
   /// The watch cannot go on from where it was (410, or a streaming list that the server does not know): it has stopped; list anew.
   std::function<void(const Error&)> gone;
