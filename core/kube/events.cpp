@@ -10,6 +10,7 @@
 #include "core/base/ids.hpp"
 #include "core/base/scrubber.hpp"
 #include "core/base/text.hpp"
+#include "core/kube/resource.hpp"
 #include "core/kube/retry.hpp"
 #include "core/kube/status.hpp"
 #include "core/log/log.hpp"

@@ -47,8 +47,8 @@ struct ApplyOptions {
 enum class Propagation { background, foreground, orphan };
 struct DeleteOptions {
   Propagation propagation = Propagation::background;
-  std::string uid, resource_version;  ///< preconditions
-  std::optional<int64_t> grace_seconds;
+  std::string uid{}, resource_version{};  ///< preconditions
+  std::optional<int64_t> grace_seconds{};
 };
 
 }  // namespace operon::kube

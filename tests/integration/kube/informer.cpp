@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 
+#include <atomic>
 #include <fstream>
 #include <iostream>
 #include <thread>
