@@ -14,7 +14,7 @@ using std::chrono::steady_clock;
 
 std::optional<int64_t> retry_after_of(const Result& result) {
   const auto* response = std::get_if<Response>(&result);
-  return response ? error_of(*response, "").retry_after_ms() : std::nullopt;
+  return response && response->status / 100 != 2 ? error_of(*response, "").retry_after_ms() : std::nullopt;
 }
 
 bool maybe_done(const Result& result) {
