@@ -2,7 +2,8 @@
 """fault_proxy --upstream URL [--ca FILE]: stands between a client and an API server and does to answers what a real server only does on its worst days.
 
 Listens on a free port of 127.0.0.1, without TLS, and prints it. Everything is passed on (Authorization included), one request a connection. What goes
-wrong is told to it while it runs, as JSON posted to /_faults, a list of rules that replaces the one before:
+wrong is told to it while it runs, as JSON posted to /_faults, a list of rules that replaces the one before and
+cuts off every answer that is under way:
 
     {"match": "GET /api/v1/.*watch=true",   searched in "METHOD path?query"
      "do": "answer" | "reset" | "delay" | "cut" | "stall" | "lose",
@@ -35,9 +36,13 @@ class Rules:
         self.lock = threading.Lock()
         self.rules = []
         self.requests = 0
+        self.open = set()  # connections that an answer is being passed on to
 
     def replace(self, rules):
         with self.lock:
+            for connection in self.open:
+                connection.shutdown(socket.SHUT_RDWR)
+            self.open.clear()
             self.rules = [dict(rule, matched=0, done=0) for rule in rules]
             self.requests = 0
 
@@ -110,6 +115,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Connection", "close")
         self.end_headers()
+        with self.server.rules.lock:
+            self.server.rules.open.add(self.connection)
         left = rule["bytes"] if rule and rule["do"] in ("cut", "stall") else None
         while piece := response.read1(65536):
             if left is not None and len(piece) >= left:
@@ -145,6 +152,8 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             pass
         finally:
+            with self.server.rules.lock:
+                self.server.rules.open.discard(self.connection)
             connection.close()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one

@@ -1,7 +1,11 @@
 #include "core/kube/client.hpp"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
@@ -55,6 +59,43 @@ TEST_CASE("a wrong token is an answer, not an endless loop") {
   config.token = "wrong";
   Client client(config);
   CHECK(client.fetch(get("/api/v1/namespaces")).status == 401);
+}
+
+TEST_CASE("a token that has rotated is read again when the old one is refused, and the request goes through") {
+  auto config = cluster();
+  if (config.token.empty()) return;  // this cluster's way in is another one
+  const auto file = std::filesystem::temp_directory_path() / ("operon-token-" + std::to_string(getpid()));
+  std::ofstream(file) << "from-yesterday";
+  const auto good = std::exchange(config.token, "");
+  config.token_file = file;
+  Client client(config);
+  CHECK(client.fetch(get("/version")).status == 401);
+  std::ofstream(file) << good;
+  CHECK(client.fetch(get("/version")).status == 200);
+  std::filesystem::remove(file);
+}
+
+TEST_CASE("requests and watches share a connection") {
+  const auto sockets = [] {
+    size_t count = 0;
+    for (const auto& fd : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      count += std::filesystem::read_symlink(fd.path(), gone).string().starts_with("socket:");
+    }
+    return count;
+  };
+  Client client(cluster());
+  CHECK(client.fetch(get("/version")).status == 200);
+  const auto before = sockets();
+  std::atomic<int> told{0};
+  for (int i = 0; i < 10; ++i) {
+    auto watch = get("/api/v1/namespaces");
+    watch.query = {{"watch", "true"}};
+    client.stream(watch, {[&](const Response&) { ++told; }, [](std::string_view) { return true; }, [](std::optional<Error>) {}});
+  }
+  CHECK(eventually([&] { return told == 10; }));
+  CHECK(client.fetch(get("/version")).status == 200);
+  CHECK(sockets() == before);
 }
 
 TEST_CASE("the server is checked: its authority and its name") {

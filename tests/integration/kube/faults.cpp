@@ -88,13 +88,14 @@ TEST_CASE_METHOD(Fixture, "a watch that is told 410 lists anew, and a delete tha
   informer.start();
   REQUIRE(informer.wait_synced(milliseconds(10'000)));
   CHECK(informer.size() == 2);
-  // From now on the watch only hears that its place is gone, and the deletion falls into that time.
+  // The deletion falls into a time without a connection, and afterwards the watch only hears that its place is gone.
+  proxy.rules({{{"match", "configmaps"}, {"do", "reset"}}});
+  ns.api.remove(config_maps, {ns.name(), "a"});
   proxy.rules({{{"match", "watch=true"},
                 {"do", "answer"},
                 {"status", 200},
                 {"times", 1},
                 {"body", "{\"type\":\"ERROR\",\"object\":" + expired.dump() + "}\n"}}});
-  ns.api.remove(config_maps, {ns.name(), "a"});
   CHECK(eventually([&] { return informer.size() == 1; }));
   CHECK(eventually([&] { return removed == 1; }));
   ns.put("c");

@@ -60,6 +60,7 @@ TEST_CASE("members of the same name elsewhere do not rename an object") {
   CHECK(object->key() == "a");
   CHECK(object->uid().empty());
   CHECK(object->version() == 1);
+  CHECK(parse(R"({"metadata":{"name":"a","resourceVersion":"1"},"spec":{"name":"wrong","x":1}})", {{"spec.name"}, {}})->key() == "a");
 }
 
 TEST_CASE("escapes and unusual values go through unchanged") {
