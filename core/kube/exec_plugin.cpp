@@ -69,6 +69,7 @@ class Child {
     words.insert(words.end(), plugin.args.begin(), plugin.args.end());
     const auto pointers = [](std::vector<std::string>& texts) {
       std::vector<char*> all;
+      all.reserve(texts.size() + 1);
       for (auto& text : texts) all.push_back(text.data());
       all.push_back(nullptr);
       return all;
@@ -140,9 +141,9 @@ int64_t time_of(const std::string& text, const ExecPlugin& plugin) {
   }
   int64_t offset_s = 0;
   if (*rest == '+' || *rest == '-') {
-    int hours = 0, minutes = 0;
-    if (std::sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2) throw refusal(plugin, "its `expirationTimestamp` is no time");
-    offset_s = (hours * 3600 + minutes * 60) * (*rest == '-' ? -1 : 1);
+    std::tm zone{};
+    if (strptime(rest + 1, "%H:%M", &zone) == nullptr) throw refusal(plugin, "its `expirationTimestamp` is no time");
+    offset_s = (zone.tm_hour * 3600 + zone.tm_min * 60) * (*rest == '-' ? -1 : 1);
   }
   return (timegm(&parts) - offset_s) * 1000;
 }

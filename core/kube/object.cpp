@@ -23,13 +23,15 @@ Error malformed(const std::string& why) {
 
 /// What happens to a member and what is below it.
 struct Node {
-  enum class Fate { keep, drop, inside } fate = Fate::inside;
-  std::vector<std::pair<std::string, Node>> children;
+  enum class Fate { keep, drop, inside };
+  std::string name{};
+  Fate fate = Fate::inside;
+  std::vector<Node> children{};
   Fate otherwise = Fate::keep;  ///< members that are not among the children
 
-  const Node* find(std::string_view name) const {
-    for (const auto& [key, node] : children) {
-      if (key == name) return &node;
+  const Node* find(std::string_view wanted) const {
+    for (const auto& child : children) {
+      if (child.name == wanted) return &child;
     }
     return nullptr;
   }
@@ -58,8 +60,8 @@ void plant(Node& root, const std::string& path, Node::Fate fate, Node::Fate othe
     }
     Node* next = const_cast<Node*>(at->find(step));
     if (next == nullptr) {
-      at->children.emplace_back(step, Node{Node::Fate::inside, {}, otherwise});
-      next = &at->children.back().second;
+      at->children.push_back({step, Node::Fate::inside, {}, otherwise});
+      next = &at->children.back();
     }
     at = next;
   }

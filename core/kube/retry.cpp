@@ -44,9 +44,8 @@ struct Sending : std::enable_shared_from_this<Sending> {
     if (again) {
       outcome.maybe_done_before |= maybe_done(result);
       const auto id = client.after(wait, [self = shared_from_this()] {
-        auto alive = self;  // the timer's own hold ends with it
-        alive->pending.reset();
-        alive->attempt();
+        self->pending.reset();
+        self->attempt();
       });
       if (id != 0) {
         // If the client ends while this waits, the timer is dropped with the last hold on us: what was there is the answer.

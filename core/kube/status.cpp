@@ -80,17 +80,19 @@ Error make(int status, const json& body, std::string_view raw, const std::string
   const std::string reason = text_at(body, "reason");
   const std::string message = text_at(body, "message");
   const int code = status != 0 ? status : static_cast<int>(whole_at(body, "code"));
-  Error error(code_of(code, reason), what + ": " + base::printable(message.empty() ? reason : message, words_bytes_max));
-  std::move(error).with_reason(reason);
   const json details = body.value("details", json::object());
-  if (!details.is_object()) return error;
-  if (const auto causes = details.find("causes"); causes != details.end() && causes->is_array() && !causes->empty()) {
-    const json& first = causes->front();
-    if (first.is_object()) std::move(error).with_field(text_at(first, "field"));
+  std::string field;
+  int64_t seconds = 0;
+  if (details.is_object()) {
+    const auto causes = details.find("causes");
+    if (causes != details.end() && causes->is_array() && !causes->empty() && causes->front().is_object()) {
+      field = text_at(causes->front(), "field");
+    }
+    seconds = std::min(whole_at(details, "retryAfterSeconds"), retry_after_s_max);
   }
-  if (const int64_t seconds = whole_at(details, "retryAfterSeconds"); seconds > 0) {
-    std::move(error).with_retry_after_ms(std::min(seconds, retry_after_s_max) * 1000);
-  }
+  const std::string words = what + ": " + base::printable(message.empty() ? reason : message, words_bytes_max);
+  Error error = Error(code_of(code, reason), words).with_reason(reason).with_field(std::move(field));
+  if (seconds > 0) return std::move(error).with_retry_after_ms(seconds * 1000);
   return error;
 }
 
@@ -102,7 +104,7 @@ Error error_of(const Response& response, const std::string& what) {
       std::find_if(response.headers.begin(), response.headers.end(), [](const auto& h) { return h.first == "retry-after"; });
   int64_t seconds = 0;
   if (header != response.headers.end()) std::from_chars(header->second.data(), header->second.data() + header->second.size(), seconds);
-  if (seconds > 0) std::move(error).with_retry_after_ms(std::min(seconds, retry_after_s_max) * 1000);
+  if (seconds > 0) return std::move(error).with_retry_after_ms(std::min(seconds, retry_after_s_max) * 1000);
   return error;
 }
 

@@ -1,5 +1,7 @@
 #include "core/kube/exec.hpp"
 
+#include <atomic>
+
 #include "cluster.hpp"
 #include "core/kube/status.hpp"
 
@@ -68,6 +70,21 @@ TEST_CASE_METHOD(Namespace, "commands in a container: output, exit code, input, 
     WARN("no node to run pods on: set OPERON_TEST_IMAGE to an image with sh that the nodes have");
     return;
   }
+  Request log;
+  log.path = pods.path(name(), "a", "log");
+  log.query = {{"follow", "true"}};
+  log.accept = "*/*";
+  log.own_connection = true;
+  std::atomic<bool> read{false}, ended{false};
+  const auto following = client.stream(log, {nullptr,
+                                             [&](std::string_view bytes) {
+                                               read = bytes == "ready\n";
+                                               return true;
+                                             },
+                                             [&](std::optional<Error> error) { ended = error && error->code() == Code::cancelled; }});
+  CHECK(eventually([&] { return read.load(); }));
+  client.cancel(following);
+  CHECK(eventually([&] { return ended.load(); }));
   const auto both = run(*this, {"sh", "-c", "echo out; echo err >&2; exit 7"});
   CHECK(both.code == 7);
   CHECK(both.output == "out\n");
