@@ -12,8 +12,8 @@ constexpr std::chrono::seconds tidy_after{5};
 
 /// Shares nothing with the original, which another thread throws away.
 Error deep_copy(const Error& e) {
-  auto copy = Error(Error(e.code(), std::string(e.what())).with_reason(e.reason()).with_field(e.field()));
-  if (e.retry_after_ms()) return Error(std::move(copy).with_retry_after_ms(*e.retry_after_ms()));
+  auto copy = Error(e.code(), std::string(e.what())).with_reason(e.reason()).with_field(e.field());
+  if (e.retry_after_ms()) copy = std::move(copy).with_retry_after_ms(*e.retry_after_ms());
   return copy;
 }
 

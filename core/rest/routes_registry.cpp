@@ -31,6 +31,7 @@ std::vector<control::RegistryClient> clients(Services& s, const http::Request& r
     std::stable_partition(instances.begin(), instances.end(), [&](const auto& i) { return i->name() == by_default; });
   }
   std::vector<control::RegistryClient> all;
+  all.reserve(instances.size());
   for (auto& instance : instances) all.emplace_back(std::move(instance), s.settings.registry_ms_max, request.request_id);
   return all;
 }
