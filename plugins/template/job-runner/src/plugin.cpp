@@ -11,7 +11,7 @@ using namespace operon::sdk;
 using operon::Code;
 using operon::Error;
 
-class @CLASS @ : public JobRunner {
+class @CLASS@ : public JobRunner {
  public:
   void configure(Call&, const nlohmann::json& configuration) override {
     const std::lock_guard lock(mutex_);
@@ -45,9 +45,7 @@ class @CLASS @ : public JobRunner {
     return find(request.job_id).state;
   }
 
-  RunState recover(Call & call, const RunRequest& request) override {
-    return inspect(call, request);
-  }
+  RunState recover(Call& call, const RunRequest& request) override { return inspect(call, request); }
 
   /// Asynchronous, because a follower stays as long as its run: a blocked thread each would be too many.
   void logs_async(AsyncCall<LogsAnswer> call, LogsRequest request) override {
@@ -105,7 +103,7 @@ class @CLASS @ : public JobRunner {
       end(run, Phase::succeeded, 0);
     }
   }
-  void end(Run & run, Phase phase, int exit_code) {
+  void end(Run& run, Phase phase, int exit_code) {
     run.state.phase = phase;
     run.state.exit_code = exit_code;
     run.state.end_unix_ms = now();
@@ -120,4 +118,4 @@ class @CLASS @ : public JobRunner {
   const Clock clock_{host()};
 };
 
-OPERON_PLUGIN(@CLASS @, "@NAME@", "0.1.0")
+OPERON_PLUGIN(@CLASS@, "@NAME@", "0.1.0")

@@ -11,7 +11,7 @@ using operon::Error;
 using operon::members::read;
 using operon::members::require;
 
-class @CLASS @ : public ScenarioRegistry {
+class @CLASS@ : public ScenarioRegistry {
  public:
   /// Already valid against schema.json. What is thrown here keeps the configuration before in force.
   void configure(Call&, const nlohmann::json& configuration) override {
@@ -67,4 +67,4 @@ class @CLASS @ : public ScenarioRegistry {
   std::map<std::string, Scenario> scenarios_;
 };
 
-OPERON_PLUGIN(@CLASS @, "@NAME@", "0.1.0")
+OPERON_PLUGIN(@CLASS@, "@NAME@", "0.1.0")
