@@ -23,7 +23,8 @@ class @CLASS@ : public ScenarioRegistry {
       read(entry, "title", scenario.title);
       read(entry, "description", scenario.description);
       read(entry, "seconds", seconds);
-      scenario.summary.reference = "@NAME@://" + scenario.summary.name;
+      // What stands before "://" says which runners can take it: `dir` is for those that run an `argv`, such as runner-process.
+      scenario.summary.reference = "dir://" + scenario.summary.name;
       scenario.run = nlohmann::json{{"argv", entry.at("argv")}}.dump();
       scenario.fields.push_back(duration(seconds));
       scenarios[scenario.summary.name] = std::move(scenario);
