@@ -102,7 +102,7 @@ class SqliteStore final : public Store {
   SqliteStore(const std::filesystem::path& file, const SqliteLimits& limits, std::unique_ptr<Connection> writer, base::Fd lock)
       : lock_(std::move(lock)),
         readers_(file, limits.read_connections_max, static_cast<int>(limits.busy_timeout_ms.count())),
-        writer_(std::move(writer), limits.writes_queued_max, limits.writes_per_commit_max) {}
+        writer_(std::move(writer), limits) {}
 
   bool insert(const JobRecord& record, const PendingRequest& pending) override {
     bool inserted = false;

@@ -293,3 +293,26 @@ TEST_CASE("sqlite: secrets of a request are wiped from the file with it") {
   const std::string bytes((std::istreambuf_iterator<char>(in)), {});
   CHECK(bytes.find("canary-secret-value") == std::string::npos);
 }
+
+TEST_CASE("sqlite: secrets of a request leave the log file even when somebody reads at first") {
+  testing::TemporaryFolder folder;
+  const auto file = folder.path / "state.db";
+  SqliteLimits limits;
+  limits.tidy_after_ms = std::chrono::milliseconds(20);
+  auto store = open_sqlite_store(file, limits);
+  store->insert(record("a", 1), request("a"));
+  sqlite3* reader = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &reader) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM jobs", nullptr, nullptr, nullptr) == SQLITE_OK);
+  store->update_now(record("a", 1, Phase::running), true);
+  const auto holds = [&] {
+    std::ifstream in(file.string() + "-wal", std::ios::binary);
+    return std::string((std::istreambuf_iterator<char>(in)), {}).find("canary-secret-value") != std::string::npos;
+  };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);  // some tries fail
+  REQUIRE(testing::eventually([&] { return std::chrono::steady_clock::now() > until; }));
+  CHECK(holds());
+  sqlite3_exec(reader, "COMMIT", nullptr, nullptr, nullptr);
+  CHECK(testing::eventually([&] { return !holds(); }));
+  sqlite3_close(reader);
+}
