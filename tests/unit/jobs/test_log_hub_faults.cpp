@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "core/jobs/log_upstream.hpp"
 #include "log_fixture.hpp"
 #include "operon/error.hpp"
 
@@ -77,6 +78,41 @@ TEST_CASE("a log past log_bytes_max is cut, and says so") {
   Stream stream(*host.hub, "a");
   stream.drain();
   CHECK(stream.got == "1234567890\n[operon: log cut here, it reached 10 B (log_bytes_max)]\n");
+}
+
+TEST_CASE("a runner that claims an offset past log_bytes_max gets a cut log, not a hole") {
+  LogLimits limits;
+  limits.log_bytes_max = 1000;
+  LogHost host(limits);
+  host.begin("a");
+  host.runner->write("a", "one\n");
+  host.runner->event("a", R"({"offset":1099511627776})");
+  host.runner->write("a", "two\n");
+  REQUIRE(host.finish("a"));
+  Stream stream(*host.hub, "a");
+  stream.drain();
+  CHECK(stream.got == "one\n[operon: log cut here, it reached 1000 B (log_bytes_max)]\n");
+}
+
+TEST_CASE("a log that is still coming after its run's end is read on") {
+  TemporaryFolder folder;
+  FakeRunners runners;
+  auto runner = std::make_shared<FakeRunner>();
+  runners.add(runner);
+  runner->set("a", Phase::running);
+  UpstreamTiming timing;
+  timing.end_drain_ms = 100;
+  auto live = std::make_shared<LiveLog>("a", LogPaths(folder.path, "a"), LogLimits{}, runners, timing, [] {});
+  live->begin("fake", std::nullopt);
+  const int64_t ended = monotonic_ms();
+  live->end([] {});
+  REQUIRE(eventually([&] { return monotonic_ms() > ended + 80; }));
+  runner->write("a", "one\n");
+  CHECK_FALSE(live->tend(ended + 150));
+  runner->write("a", "two\n");  // it was not told to end
+  CHECK(live->spool().end() == 8);
+  CHECK(live->tend(ended + timing.end_most_ms + 1));  // but not for ever
+  live->stop();
 }
 
 TEST_CASE("too many followers are an error, and leaving makes room") {
