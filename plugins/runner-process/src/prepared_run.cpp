@@ -152,7 +152,7 @@ void PreparedRun::make_files_durable(const Plan& plan) {
     for (auto folder = (root / file.path).parent_path(); folder != folder_; folder = folder.parent_path()) make_durable(folder);
   }
   make_durable(folder_ / run_folder::spec_file);
-  make_durable(folder_);
+  // The names in the run folder itself are stored by the supervisor, with its first status.
 }
 
 bool PreparedRun::publish(const fs::path& folder) {
