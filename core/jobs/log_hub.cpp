@@ -34,7 +34,7 @@ bool file_name_safe(const std::string& id) {
 }  // namespace
 
 std::string dropped_marker(int64_t stalled_ms) {
-  return "[operon: dropped, this follower took nothing for " + std::to_string(stalled_ms / 1000) + " s while there was more to read]\n";
+  return "ERROR: dropped, this follower took nothing for " + std::to_string(stalled_ms / 1000) + " s while there was more to read\n";
 }
 
 /// Shared with readers and callbacks, which may outlive the hub.

@@ -88,7 +88,7 @@ LogReader::Got Reader::read(std::string& into, size_t max) {
     }
   } catch (const Error& e) {
     log::warn("a log cannot be read", {{"error", e.what()}});
-    line_of_ours(into, "[operon: the stored log cannot be read from here on]\n");
+    line_of_ours(into, "ERROR: the stored log cannot be read from here on\n");
     parts_.live.reset();
     parts_.source.reset();
     return Got::data;
@@ -178,7 +178,7 @@ void Reader::tell_trouble(std::string& into) {
   if (epoch == epoch_) return;
   epoch_ = epoch;
   const std::string trouble = parts_.live->spool().trouble();
-  if (!trouble.empty()) line_of_ours(into, "[operon: the log stands still, it cannot be stored: " + trouble + "]\n");
+  if (!trouble.empty()) line_of_ours(into, "ERROR: the log stands still, it cannot be stored: " + trouble + "\n");
 }
 
 }  // namespace

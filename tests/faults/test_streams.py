@@ -121,7 +121,7 @@ class Readers(unittest.TestCase):
         until("the sleeper was dropped", lambda: (self.host.metric("operon_log_followers_dropped_total") or 0) + (self.host.metric("operon_http_streams_dropped_total") or 0) >= 1, 20)
         _, content, whole = read_all(sleeper)
         self.assertLess(len(content), 400 * 65537)
-        self.assertTrue(b"[operon: " in content[-300:] or not whole, "the cut shows: by the marker, or by an answer without an end")
+        self.assertTrue(b"ERROR: " in content[-300:] or not whole, "the cut shows: by the marker, or by an answer without an end")
 
 
 class Logs(unittest.TestCase):
@@ -161,7 +161,7 @@ class Logs(unittest.TestCase):
         until("the host has caught up", lambda: host.logs(job).endswith(b"end\n"))
         log = host.logs(job)
         self.assertTrue(log.startswith(b"begin\n"))
-        self.assertRegex(log[:400], rb"\[operon: \d+ bytes (of the log )?(are )?missing")
+        self.assertRegex(log[:400], rb"ERROR: \d+ bytes missing here\n")
         self.assertLess(len(log), 4 << 20)
 
     def test_fault_25_bytes_stay_as_they_are(self):

@@ -105,7 +105,7 @@ TEST_CASE("missing bytes are a visible line, and offsets stay true") {
   host.runner->write("a", "before");
   host.runner->event("a", R"({"offset":1000006})");
   host.runner->write("a", "after\n");
-  const std::string due = "before\n[operon: 1000000 bytes missing here]\nafter\n";
+  const std::string due = "before\nERROR: 1000000 bytes missing here\nafter\n";
   Stream live(*host.hub, "a", following());
   live.drain();
   CHECK(live.got == due);

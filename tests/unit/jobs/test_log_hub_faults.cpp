@@ -26,11 +26,11 @@ TEST_CASE("a follower that takes nothing is dropped, told, and slows nobody") {
     return *asleep.wakes > 0;  // let go: its stream is woken to hear it
   }));
   CHECK(asleep.drain() == Got::dropped);
-  CHECK(asleep.got == "[operon: dropped, this follower took nothing for 0 s while there was more to read]\n");
+  CHECK(asleep.got == "ERROR: dropped, this follower took nothing for 0 s while there was more to read\n");
   host.runner->write("a", "more\n");
   CHECK(awake.drain() == Got::wait);
   CHECK(awake.got == "something\nmore\n");
-  CHECK(dropped_marker(30000) == "[operon: dropped, this follower took nothing for 30 s while there was more to read]\n");
+  CHECK(dropped_marker(30000) == "ERROR: dropped, this follower took nothing for 30 s while there was more to read\n");
 }
 
 TEST_CASE("an upstream that breaks off is read again from the offset") {
@@ -64,7 +64,7 @@ TEST_CASE("a run that its runner knows nothing of: an empty log ends, a begun on
   never.drain();
   lost.drain();
   CHECK(never.got.empty());
-  CHECK(lost.got == "some\n[operon: the rest of this log could not be read from the runner]\n");
+  CHECK(lost.got == "some\nERROR: the rest of this log could not be read from the runner\n");
 }
 
 TEST_CASE("a log past log_bytes_max is cut, and says so") {
@@ -77,7 +77,7 @@ TEST_CASE("a log past log_bytes_max is cut, and says so") {
   REQUIRE(host.finish("a"));
   Stream stream(*host.hub, "a");
   stream.drain();
-  CHECK(stream.got == "1234567890\n[operon: log cut here, it reached 10 B (log_bytes_max)]\n");
+  CHECK(stream.got == "1234567890\nERROR: log cut here, it reached 10 B (log_bytes_max)\n");
 }
 
 TEST_CASE("a runner that claims an offset past log_bytes_max gets a cut log, not a hole") {
@@ -91,7 +91,7 @@ TEST_CASE("a runner that claims an offset past log_bytes_max gets a cut log, not
   REQUIRE(host.finish("a"));
   Stream stream(*host.hub, "a");
   stream.drain();
-  CHECK(stream.got == "one\n[operon: log cut here, it reached 1000 B (log_bytes_max)]\n");
+  CHECK(stream.got == "one\nERROR: log cut here, it reached 1000 B (log_bytes_max)\n");
 }
 
 TEST_CASE("a log that is still coming after its run's end is read on") {
@@ -160,7 +160,7 @@ TEST_CASE("no room for the spool: followers are told, nothing is lost when there
   host.runner->write("a", "does not\n");
   follower.drain();
   ::setrlimit(RLIMIT_FSIZE, &before);
-  CHECK(follower.got == "fits\n[operon: the log stands still, it cannot be stored: File too large]\n");
+  CHECK(follower.got == "fits\nERROR: the log stands still, it cannot be stored: File too large\n");
   REQUIRE(eventually([&] {
     follower.drain();
     return follower.got.size() > 80;
