@@ -209,7 +209,7 @@ std::unique_ptr<LogReader> LogHub::Impl::open(const std::string& id, const LogOp
   } else {
     attach_stored(parts, id);
   }
-  if (options.tail_lines && parts.source) {
+  if (options.tail_lines && parts.source && !(options.ended && parts.live)) {
     const uint64_t end = parts.live ? parts.live->spool().end() : parts.source->size();
     parts.begin = tail_start(*parts.source, end, *options.tail_lines);
   }

@@ -28,8 +28,10 @@ http::Response text_stream(std::unique_ptr<http::StreamSource> stream) {
 http::Response logs(Services& s, const http::Request& request) {
   const std::string& id = path_parameter(request, "jobId");
   try {
-    const auto options = options_of(request);
-    if (!s.jobs.get(id)) throw Error(Code::not_found, "Job with ID '" + base::printable(id) + "' not found");
+    auto options = options_of(request);
+    const auto job = s.jobs.get(id);
+    if (!job) throw Error(Code::not_found, "Job with ID '" + base::printable(id) + "' not found");
+    options.ended = kinds::job_runner::terminal(job->phase);
     return text_stream(
         std::make_unique<LogStream>([&](std::function<void()> waker) { return s.logs.open(id, options, std::move(waker)); }));
   } catch (const Error& e) {

@@ -132,6 +132,26 @@ TEST_CASE("a follower over a host's restart: the log goes on at its offset") {
   CHECK(follower.got == "one\ntwo\n");
 }
 
+TEST_CASE("whoever reads the log of an ended run gets all of it, also what is still on its way") {
+  LogHost host;
+  host.begin("a");
+  host.runner->write("a", "one\n");
+  LogOptions whole, tail;
+  whole.ended = tail.ended = true;
+  tail.tail_lines = 2;
+  Stream all(*host.hub, "a", whole), last(*host.hub, "a", tail);
+  CHECK(all.drain() == Got::wait);
+  CHECK(last.drain() == Got::wait);
+  CHECK(last.got.empty());
+  host.runner->write("a", "two\nthree\n");
+  CHECK(last.drain() == Got::wait);
+  REQUIRE(host.finish("a"));
+  CHECK(all.drain() == Got::end);
+  CHECK(last.drain() == Got::end);
+  CHECK(all.got == "one\ntwo\nthree\n");
+  CHECK(last.got == "two\nthree\n");
+}
+
 TEST_CASE("a log that was never begun ends with its run, and needs no archive") {
   LogHost host;
   host.hub->expect("a");
