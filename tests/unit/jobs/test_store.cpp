@@ -316,3 +316,15 @@ TEST_CASE("sqlite: secrets of a request leave the log file even when somebody re
   CHECK(testing::eventually([&] { return !holds(); }));
   sqlite3_close(reader);
 }
+
+TEST_CASE("sqlite: a store that is closed leaves everything in its file, and no log file beside it") {
+  testing::TemporaryFolder folder;
+  const auto file = folder.path / "state.db";
+  auto store = open_sqlite_store(file, {});
+  store->insert(record("a", 1), request("a"));
+  REQUIRE(store->get("a"));  // reading connections are open too
+  store->update_now(record("a", 1, Phase::running), true);
+  store.reset();
+  CHECK_FALSE(std::filesystem::exists(file.string() + "-wal"));
+  CHECK(open_sqlite_store(file, {})->get("a")->job.phase == Phase::running);
+}
