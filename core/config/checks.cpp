@@ -8,63 +8,98 @@
 namespace operon::config {
 namespace {
 
-void check_listeners(const Settings& settings, std::vector<std::string>& problems) {
-  if (settings.listen.empty()) problems.emplace_back("listen: at least one address is needed");
+/// Collects problems, each behind the place that the value at fault came from.
+class Checks {
+ public:
+  Checks(const Settings& settings, const Where& where, std::vector<std::string>& problems)
+      : settings_(settings), where_(where), problems_(problems) {}
+
+  void listeners() const;
+  void tls(const std::string& key, const TlsFiles&) const;
+  void authentication() const;
+  void placements() const;
+  void default_instance(const std::string& key, const std::string& name) const;
+
+ private:
+  void problem(const std::string& key, const std::string& text, const std::string& entry = {}) const {
+    const auto place = where_(key, entry);
+    problems_.push_back((place.empty() ? "" : place + ": ") + text);
+  }
+
+  const Settings& settings_;
+  const Where& where_;
+  std::vector<std::string>& problems_;
+};
+
+void Checks::listeners() const {
+  if (settings_.listen.empty()) problem("listen", "listen: at least one address is needed");
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& text : settings_.listen) all.emplace_back("listen", text);
+  all.emplace_back("probe_listen", settings_.probe_listen);
+  all.emplace_back("metrics.listen", settings_.metrics.listen);
   std::set<std::string> seen;
-  std::vector<std::string> all = settings.listen;
-  for (const auto& extra : {settings.probe_listen, settings.metrics.listen}) {
-    if (!extra.empty()) all.push_back(extra);
+  for (const auto& [key, text] : all) {
+    if (text.empty() || text.ends_with(":0") || seen.insert(text).second) continue;
+    problem(key, key + ": " + text + " is asked for twice", text);
   }
-  for (const auto& text : all) {
-    if (!text.ends_with(":0") && !seen.insert(text).second) problems.push_back("listen: " + text + " is asked for twice");
-  }
-  if (settings.rest.auth != "none" || settings.rest.allow_remote_without_auth) return;
-  for (const auto& text : settings.listen) {
+  if (settings_.rest.auth != "none" || settings_.rest.allow_remote_without_auth) return;
+  for (const auto& text : settings_.listen) {
     const auto address = parse_address(text);
     if (!address || is_loopback(address->host)) continue;
-    problems.push_back(
-        "listen: " + text +
-        " can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start faults; set rest.auth "
-        "to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true");
+    problem("listen",
+            "listen: " + text +
+                " can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start faults; set "
+                "rest.auth to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true",
+            text);
   }
 }
 
-void check_tls(const std::string& key, const TlsFiles& tls, std::vector<std::string>& problems) {
-  if (tls.cert.empty() != tls.key.empty())
-    problems.push_back(key + ": cert and key go together; " + (tls.cert.empty() ? "cert" : "key") + " is missing");
-  if (!tls.client_ca.empty() && tls.cert.empty())
-    problems.push_back(key + ".client_ca: only a listener with cert and key can ask for certificates");
+void Checks::tls(const std::string& key, const TlsFiles& files) const {
+  if (files.cert.empty() != files.key.empty()) {
+    const std::string there = files.cert.empty() ? "key" : "cert", missing = files.cert.empty() ? "cert" : "key";
+    problem(key + "." + there, key + ": cert and key go together; " + missing + " is missing");
+  }
+  if (!files.client_ca.empty() && files.cert.empty())
+    problem(key + ".client_ca", key + ".client_ca: only a listener with cert and key can ask for certificates");
 }
 
-void check_default(const Settings& settings, const char* key, const std::string& name, std::vector<std::string>& problems) {
+void Checks::authentication() const {
+  if (settings_.rest.auth == "token-file" && settings_.rest.token_file.empty())
+    problem("rest.auth", "rest.auth is token-file, and no file is named; set rest.token_file");
+}
+
+void Checks::placements() const {
+  for (const auto& plugin : settings_.plugins) {
+    if (plugin.isolation == "inprocess") continue;
+    problems_.push_back(plugin.where + ": plugins." + plugin.name + ".isolation: " + plugin.isolation +
+                        " is not available in this version; the only placement is inprocess");
+  }
+}
+
+void Checks::default_instance(const std::string& key, const std::string& name) const {
   if (name.empty()) return;
   std::vector<std::string> names;
-  for (const auto& plugin : settings.plugins) names.push_back(plugin.name);
+  for (const auto& plugin : settings_.plugins) names.push_back(plugin.name);
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   auto near = base::nearest(name, names);
   if (near.empty()) near = names;
   std::string text;
   for (const auto& word : near) text += (text.empty() ? "" : ", ") + word;
-  problems.push_back(std::string(key) + ": there is no plugin instance \"" + base::printable(name) + "\"" +
-                     (text.empty() ? "; plugins is empty" : "; configured: " + text));
+  problem(key, key + ": there is no plugin instance \"" + base::printable(name) + "\"" +
+                   (text.empty() ? "; plugins is empty" : "; configured: " + text));
 }
 
 }  // namespace
 
-void check(const Settings& settings, std::vector<std::string>& problems) {
-  check_listeners(settings, problems);
-  check_tls("rest.tls", settings.rest.tls, problems);
-  check_tls("metrics.tls", settings.metrics.tls, problems);
-  if (settings.rest.auth == "token-file" && settings.rest.token_file.empty()) {
-    problems.emplace_back("rest.auth is token-file, and no file is named; set rest.token_file");
-  }
-  for (const auto& plugin : settings.plugins) {
-    if (plugin.isolation == "inprocess") continue;
-    problems.push_back(plugin.where + ": plugins." + plugin.name + ".isolation: " + plugin.isolation +
-                       " is not available in this version; the only placement is inprocess");
-  }
-  check_default(settings, "defaults.registry", settings.defaults.registry, problems);
-  check_default(settings, "defaults.runner", settings.defaults.runner, problems);
+void check(const Settings& settings, const Where& where, std::vector<std::string>& problems) {
+  const Checks checks(settings, where, problems);
+  checks.listeners();
+  checks.tls("rest.tls", settings.rest.tls);
+  checks.tls("metrics.tls", settings.metrics.tls);
+  checks.authentication();
+  checks.placements();
+  checks.default_instance("defaults.registry", settings.defaults.registry);
+  checks.default_instance("defaults.runner", settings.defaults.runner);
 }
 
 }  // namespace operon::config

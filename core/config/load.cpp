@@ -163,6 +163,15 @@ void fill_defaults(Settings& settings) {
   if (settings.defaults.runner.empty() && have("runner-process")) settings.defaults.runner = "runner-process";
 }
 
+std::string where_of(const Tree& root, std::string_view key, std::string_view entry) {
+  const Tree* value = look_up(root, key);
+  if (value == nullptr || value->where == embedded) return {};
+  for (const auto& item : value->items) {
+    if (item.text == entry) return item.where;
+  }
+  return value->where;
+}
+
 }  // namespace
 
 Loaded load(const CommandLine& line, const Surroundings& around) {
@@ -179,7 +188,9 @@ Loaded load(const CommandLine& line, const Surroundings& around) {
   loaded.settings.config_file = absolute(file);
   fill_places(loaded.settings, around, loaded.problems);
   fill_defaults(loaded.settings);
-  if (loaded.problems.empty()) check(loaded.settings, loaded.problems);
+  if (loaded.problems.empty())
+    check(
+        loaded.settings, [&](auto key, auto entry) { return where_of(root, key, entry); }, loaded.problems);
   for (const auto& option : options()) {
     const Tree* value = option.needs_cluster ? look_up(root, option.key) : nullptr;
     if (value == nullptr) continue;

@@ -1,8 +1,10 @@
 /// core/config/load.hpp: flag over environment over file over default, checked.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/config/command_line.hpp"
@@ -21,8 +23,10 @@ struct Loaded {
 Loaded load(const CommandLine&, const Surroundings&);
 
 /// What is right in itself and wrong together: listeners without authentication, half a certificate, placements that are not there,
-/// defaults that name no instance. Appends to `problems`.
-void check(const Settings&, std::vector<std::string>& problems);
+/// defaults that name no instance. Appends to `problems`. `where` says where a key got its value ("operond.yaml:3"; empty for a default):
+/// of a list, where the entry of that text stands.
+using Where = std::function<std::string(std::string_view key, std::string_view entry)>;
+void check(const Settings&, const Where& where, std::vector<std::string>& problems);
 
 /// The settings as a YAML document that loads to the same settings.
 std::string to_yaml(const Settings&);

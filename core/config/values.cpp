@@ -120,7 +120,7 @@ std::optional<Address> parse_address(std::string_view text) {
     return std::nullopt;
   }
   if (host.find_first_of(" /\t\n@") != std::string_view::npos) return std::nullopt;
-  address.host = host.empty() ? "0.0.0.0" : std::string(host);
+  address.host = host;
   return address;
 }
 

@@ -21,7 +21,8 @@ std::optional<bool> parse_boolean(std::string_view text);
 /// A YAML 1.2 core-schema scalar as JSON.
 nlohmann::ordered_json scalar_json(const std::string& text, bool quoted);
 
-/// "127.0.0.1:8080", "[::1]:8080", "localhost:8080", ":8080" (all addresses). Absent when it is not an address with a port.
+/// "127.0.0.1:8080", "[::1]:8080", "localhost:8080", ":8080" (an empty host: all addresses, IPv4 and IPv6). Absent when it is not an
+/// address with a port.
 struct Address {
   std::string host;
   uint16_t port = 0;

@@ -80,14 +80,27 @@ jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
   start.job.provider = target.provider;
   start.request.target = {r.target_id, target.provider, target.cluster_name, target.cluster_api_url, target.kubeconfig};
   ask_runner(*runner, start, who);
-  auto accepted = record_and_start(std::move(start));
+  try {
+    auto accepted = record_and_start(std::move(start));
+    remember(job_id, std::move(secrets));
+    return accepted;
+  } catch (const Error&) {
+    remember(job_id, std::move(secrets));  // there may be a record all the same, with words of its runner
+    throw;
+  }
+}
 
+/// The run has been accepted: nothing here may fail it.
+void RunFlow::remember(const std::string& job_id, std::vector<base::KnownSecret> secrets) {
   secrets_.prune([this](const std::string& id) {
-    const auto job = jobs_.get(id);
-    return !job || job->ended();
+    try {
+      const auto job = jobs_.get(id);
+      return !job || job->ended();
+    } catch (const Error&) {
+      return false;  // not known now
+    }
   });
   secrets_.keep(job_id, std::move(secrets));
-  return accepted;
 }
 
 jobs::Accepted RunFlow::record_and_start(jobs::StartCommand command) const {

@@ -56,6 +56,7 @@ class RunFlow {
   jobs::StartCommand command(const RunRequest&, const Who&, const std::string& job_id, const ScenarioFacts&,
                              const std::string& runner) const;
   jobs::Accepted record_and_start(jobs::StartCommand) const;
+  void remember(const std::string& job_id, std::vector<base::KnownSecret>);
   void ask_runner(plugin::Instance& runner, const jobs::StartCommand&, const Who&) const;
 
   plugin::Directory directory_;

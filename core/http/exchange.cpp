@@ -200,6 +200,7 @@ void run_handler(const Core&, Exchange& x) noexcept {
   for (auto& [name, value] : x.params) r.params.emplace(std::move(name), std::move(value));
   r.query.swap(x.target.query);
   r.body.swap(x.body.text());
+  r.wants_websocket = x.wants_websocket;
   const RequestHead* head = &x.head;
   r.header = [head](std::string_view name) -> std::optional<std::string> {
     const std::string_view value = head->header(name);

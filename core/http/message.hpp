@@ -33,6 +33,7 @@ struct Request {
   std::string request_id;
   std::string peer;  ///< address without port
   Caller caller;
+  bool wants_websocket = false;                                             ///< the whole handshake's wish: Upgrade and Connection
   std::function<std::optional<std::string>(std::string_view name)> header;  ///< case-insensitive; absent when absent
 
   /// The first value of that name. Throws Error(invalid_argument) when it is given twice.

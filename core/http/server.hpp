@@ -30,6 +30,7 @@ struct ServerLimits {
   std::chrono::milliseconds body_ms_max{30000};    ///< 408
   std::chrono::milliseconds idle_ms_max{60000};    ///< between requests
   std::chrono::milliseconds write_ms_max{30000};   ///< a peer that takes nothing
+  std::chrono::milliseconds ping_ms{30000};        ///< between two pings of a WebSocket
   unsigned requests_per_connection_max = 100000;
   size_t bodies_bytes_max = 256u << 20;  ///< all bodies that are being read or handled at one time, together: 503 + Retry-After
   size_t drain_bytes_max = 256u << 10;   ///< of a body that nobody wants; more: the connection is closed after the answer

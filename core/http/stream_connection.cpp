@@ -15,7 +15,6 @@ namespace operon::http {
 
 namespace {
 
-constexpr auto ping_interval = std::chrono::seconds(30);
 constexpr auto linger_max = std::chrono::seconds(1);
 constexpr size_t ignored_bytes_max = 64u << 10;  // what a peer may send while it should listen
 constexpr int reads_per_turn = 4;                // then other streams have theirs
@@ -85,13 +84,14 @@ StreamConnection::~StreamConnection() {
 }
 
 void StreamConnection::on_added() {
-  next_ping_ = loop_.now() + ping_interval;
+  next_ping_ = loop_.now() + limits_.ping_ms;
   if (!early_.empty()) {
     if (websocket_) receive_websocket(early_);
     std::string().swap(early_);
   }
   if (phase_ == Phase::gone) return;
-  source_->set_waker([waker = waker_] { waker->wake(); });
+  // What came with the handshake may have closed it: then there is no source, and what is left is to say so.
+  if (source_) source_->set_waker([waker = waker_] { waker->wake(); });
   pump();
 }
 
@@ -252,7 +252,7 @@ void StreamConnection::on_deadline() {
   }
   if (websocket_ && phase_ == Phase::running && now >= next_ping_) {
     if (!stalled_) append_frame(out_, Opcode::ping, true, {});
-    next_ping_ = now + ping_interval;
+    next_ping_ = now + limits_.ping_ms;
     return pump();
   }
   set_deadlines();
@@ -262,7 +262,8 @@ void StreamConnection::set_deadlines() {
   if (phase_ == Phase::closing) return;
   TimePoint when = TimePoint::max();
   if (stalled_) when = stalled_since_ + limits_.write_ms_max;
-  if (websocket_) when = std::min(when, next_ping_);
+  // After the end there are no pings: a deadline that has passed and that nobody moves on would keep the loop at it for ever.
+  if (websocket_ && phase_ == Phase::running) when = std::min(when, next_ping_);
   loop_.set_deadline(*this, when);
 }
 

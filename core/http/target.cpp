@@ -82,6 +82,9 @@ Refusal parse_target(std::string_view method, std::string_view text, Target& out
   } else {
     if (!percent_decode(path, false, out.path)) return {400, "the path has a bad percent escape"};
     if (!acceptable(out.path)) return {400, "the path is not UTF-8 or has a NUL"};
+    // It would come to mean another path than the one that a proxy before us has let through.
+    if (std::count(out.path.begin(), out.path.end(), '/') != std::count(path.begin(), path.end(), '/'))
+      return {400, "the path has a slash that is percent-encoded; no name here has one"};
   }
   return question < text.size() ? parse_query(text.substr(question + 1), out.query) : Refusal{};
 }

@@ -16,8 +16,8 @@ struct Target {
   std::string_view authority;                              ///< of the absolute form, else empty; refers to the text parsed
 };
 
-/// Reads the origin form ("/a%20b?c=d") and the absolute form ("http://host/a"). Bad escapes, NUL, text that is not UTF-8: 400. `..` is a
-/// name like any other.
+/// Reads the origin form ("/a%20b?c=d") and the absolute form ("http://host/a"). Bad escapes, an encoded slash in the path, NUL, text that
+/// is not UTF-8: 400. `..` is a name like any other.
 Refusal parse_target(std::string_view method, std::string_view text, Target&);
 
 /// `plus_is_space` as in queries. False on a bad escape.

@@ -8,21 +8,18 @@
 namespace operon::jobs {
 namespace {
 
-constexpr std::chrono::seconds tidy_after{5};
-
 /// Shares nothing with the original, which another thread throws away.
 Error deep_copy(const Error& e) {
-  auto copy = Error(Error(e.code(), std::string(e.what())).with_reason(e.reason()).with_field(e.field()));
-  if (e.retry_after_ms()) return Error(std::move(copy).with_retry_after_ms(*e.retry_after_ms()));
+  auto copy = Error(e.code(), std::string(e.what())).with_reason(e.reason()).with_field(e.field());
+  if (e.retry_after_ms()) copy = std::move(copy).with_retry_after_ms(*e.retry_after_ms());
   return copy;
 }
 
 }  // namespace
 
-CommitQueue::CommitQueue(std::unique_ptr<sqlite::Connection> connection, unsigned queued_max, unsigned per_commit_max)
+CommitQueue::CommitQueue(std::unique_ptr<sqlite::Connection> connection, const SqliteLimits& limits)
     : connection_(std::move(connection)),
-      queued_max_(queued_max),
-      per_commit_max_(per_commit_max),
+      limits_(limits),
       failures_(metrics::counter("operon_store_write_failures_total", "Writes of the state store that failed")),
       thread_([this] { loop(); }) {}
 
@@ -38,7 +35,7 @@ CommitQueue::~CommitQueue() {
 void CommitQueue::post(Work work, Done done) {
   {
     std::lock_guard lock(mutex_);
-    if (queue_.size() < queued_max_ && !stopping_) {
+    if (queue_.size() < limits_.writes_queued_max && !stopping_) {
       queue_.push_back({std::move(work), std::move(done), {}});
       wake_.notify_one();
       return;
@@ -46,7 +43,7 @@ void CommitQueue::post(Work work, Done done) {
   }
   failures_.add();
   done(Error(Code::resource_exhausted,
-             "the state store cannot keep up: " + std::to_string(queued_max_) + " writes are waiting (writes_queued_max)"));
+             "the state store cannot keep up: " + std::to_string(limits_.writes_queued_max) + " writes are waiting (writes_queued_max)"));
 }
 
 void CommitQueue::run(Work work) {
@@ -72,14 +69,13 @@ void CommitQueue::loop() {
       const auto due = [this] { return stopping_ || !queue_.empty(); };
       if (!untidy) {
         wake_.wait(lock, due);
-      } else if (!wake_.wait_for(lock, tidy_after, due)) {
+      } else if (!wake_.wait_for(lock, limits_.tidy_after_ms, due)) {
         lock.unlock();
-        tidy();
-        untidy = false;
+        untidy = !tidy();
         continue;
       }
       if (queue_.empty()) return;  // stopping
-      while (!queue_.empty() && batch.size() < per_commit_max_) {
+      while (!queue_.empty() && batch.size() < limits_.writes_per_commit_max) {
         batch.push_back(std::move(queue_.front()));
         queue_.pop_front();
       }
@@ -148,15 +144,23 @@ void CommitQueue::finish(std::vector<Item>& batch) {
 
 /// Secrets of requests that are gone stand in the log file until it is cut: SQLite itself would leave them there until they are written
 /// over.
-void CommitQueue::tidy() noexcept {
+/// False: somebody reads, and it has to be tried again.
+bool CommitQueue::tidy() noexcept {
+  bool whole = false;
   try {
     // Waits for readers, and writers would wait for it: only a moment.
     connection_->execute("PRAGMA busy_timeout = 20");
-    connection_->statement("PRAGMA wal_checkpoint(TRUNCATE)").run();
-    connection_->execute("PRAGMA busy_timeout = 5000");
+    auto answer = connection_->statement("PRAGMA wal_checkpoint(TRUNCATE)");
+    whole = answer.step() && answer.integer(0) == 0;
   } catch (const std::exception& e) {
     log::debug("checkpoint put off", {{"error", e.what()}});
   }
+  try {
+    connection_->execute("PRAGMA busy_timeout = " + std::to_string(limits_.busy_timeout_ms.count()));
+  } catch (const std::exception& e) {
+    log::warn("the state store's time to wait could not be set back", {{"error", e.what()}});
+  }
+  return whole;
 }
 
 }  // namespace operon::jobs

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/jobs/sqlite_store.hpp"
 #include "core/metrics/metrics.hpp"
 #include "operon/error.hpp"
 
@@ -28,7 +29,7 @@ class CommitQueue {
   using Work = std::function<void(sqlite::Connection&)>;
   using Done = std::function<void(const std::optional<Error>&)>;
 
-  CommitQueue(std::unique_ptr<sqlite::Connection>, unsigned queued_max, unsigned per_commit_max);
+  CommitQueue(std::unique_ptr<sqlite::Connection>, const SqliteLimits&);
   ~CommitQueue();
 
   /// Never blocks on the disk. `done` comes on the writing thread, or at once (resource_exhausted) when the queue is full.
@@ -50,10 +51,10 @@ class CommitQueue {
   void commit_alone(Item&);
   void transact(const std::function<void()>& body);
   void finish(std::vector<Item>&);
-  void tidy() noexcept;
+  bool tidy() noexcept;
 
   std::unique_ptr<sqlite::Connection> connection_;
-  const unsigned queued_max_, per_commit_max_;
+  const SqliteLimits limits_;
   metrics::Counter failures_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;

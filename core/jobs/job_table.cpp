@@ -23,7 +23,7 @@ JobTable::Impl::Impl(std::shared_ptr<Store> store, const Runners& runners, LogHu
       clock_(clock),
       limits_(limits),
       queue_(limits.running_per_target_max, limits.running_per_runner_max),
-      starts_(start_threads, start_threads),
+      starts_(start_threads, start_threads_per_runner),
       looks_(look_threads, look_threads_per_runner) {
   gate_->table = this;
   load_revision();
@@ -93,9 +93,15 @@ void JobTable::Impl::freeze(Freeze wanted) {
     std::lock_guard lock(mutex_);
     freeze_ = wanted;
   }
-  const json text = {{"frozen", wanted.frozen}, {"reason", wanted.reason}, {"user", wanted.user}, {"since", wanted.since_unix_ms}};
   log::warn(wanted.frozen ? "frozen: no run starts until this is lifted" : "unfrozen: runs start again",
             {{"reason", wanted.reason}, {"user", wanted.user}});
+  std::lock_guard one(freeze_store_mutex_);
+  Freeze now;
+  {
+    std::lock_guard lock(mutex_);
+    now = freeze_;  // of two at once both store the later one
+  }
+  const json text = {{"frozen", now.frozen}, {"reason", now.reason}, {"user", now.user}, {"since", now.since_unix_ms}};
   try {
     store_->set_meta(freeze_key, text.dump(-1, ' ', false, json::error_handler_t::replace));
   } catch (const Error& e) {
@@ -165,9 +171,7 @@ std::string JobTable::store_trouble() const {
 }
 
 void JobTable::wake() {
-  std::lock_guard lock(impl_->mutex_);
-  impl_->upkeep_due_ = true;
-  impl_->upkeep_wake_.notify_all();
+  impl_->wake();
 }
 
 }  // namespace operon::jobs

@@ -86,7 +86,8 @@ class JobTable {
 
   /// Records the intent, then starts or queues. Throws Error: ALREADY_EXISTS is never seen for the same digest (repeated = true);
   /// FAILED_PRECONDITION for the same id with another digest; UNAVAILABLE while frozen (with the reason) or when the store cannot be
-  /// written; RESOURCE_EXHAUSTED at queued_max; the runner's own error otherwise (the record then ends Failed).
+  /// written; RESOURCE_EXHAUSTED at queued_max; the runner's own error otherwise, when nothing runs (the record then ends Failed). A start
+  /// of which that is not known, or that a busy runner will be asked for again, is accepted.
   Accepted start(StartCommand);
   /// Sees every start and stop that returned before. Absent: never heard of, or past retention.
   std::optional<Job> get(std::string_view id) const;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t message_bytes_max = 4096;
 constexpr size_t handle_bytes_max = 4096;
+constexpr int64_t destroy_again_ms_first = 1000, destroy_again_ms_max = 300000;
 
 /// A runner's words, fit to be shown: no secret that is known or looks like one, and bounded.
 std::string fit(const std::string& message) {
@@ -113,7 +114,7 @@ void JobTable::Impl::after_end(const EntryPtr& entry, bool ask_runner) {
   }
   {
     Lock lock(mutex_);
-    if (entry->job().stop_requested) destroy_wanted_.insert(id);
+    if (entry->job().stop_requested) destroy_wanted_.try_emplace(id);
   }
   begin_log(entry);
   hub_.end(id, [gate = gate_, id] {
@@ -153,18 +154,33 @@ void JobTable::Impl::log_archived(const std::string& id) {
       if (entry->record.cleanup == Cleanup::none) return;
       entry->record.cleanup = Cleanup::runner;
     }
-    now = now || destroy_wanted_.count(id) != 0;
-    if (now) destroy_wanted_.insert(id);
-    if (now) upkeep_due_ = true;
+    if (now) destroy_wanted_.try_emplace(id);
   }
-  store_->set_cleanup(id, Cleanup::runner, [gate = gate_](const std::optional<Error>&) {
+  record_archived(id);
+}
+
+void JobTable::Impl::record_archived(const std::string& id) {
+  store_->set_cleanup(id, Cleanup::runner, [gate = gate_, id](const std::optional<Error>& error) {
+    if (error) {  // perhaps at once, on a thread that holds the gate
+      std::lock_guard dirty(gate->dirty_mutex);
+      gate->dirty_archived.insert(id);
+      return;
+    }
     std::shared_lock open(gate->mutex);
-    if (gate->table != nullptr) gate->table->upkeep_wake_.notify_all();
+    if (gate->table == nullptr) return;
+    Lock lock(gate->table->mutex_);
+    if (gate->table->destroy_wanted_.count(id) == 0) return;
+    gate->table->upkeep_due_ = true;
+    gate->table->upkeep_wake_.notify_all();
   });
 }
 
 void JobTable::Impl::schedule_destroy(JobRecord record) {
   const std::string runner = record.job.runner;
+  {
+    Lock lock(mutex_);
+    destroy_wanted_[record.job.id].under_way = true;
+  }
   looks_.post(runner, [this, record = std::move(record)]() mutable { destroy(std::move(record)); });
 }
 
@@ -180,7 +196,9 @@ void JobTable::Impl::destroy(JobRecord record) {
     if (e.code() != Code::not_found) {
       {
         Lock lock(mutex_);
-        destroy_wanted_.insert(id);
+        Removal& removal = destroy_wanted_[id];
+        removal.under_way = false;
+        removal.again_ms = steady_ms() + std::min(destroy_again_ms_max, destroy_again_ms_first << std::min(removal.tries++, 16u));
       }
       log::warn("the runner could not remove an ended run; trying again", {{"runner", record.job.runner}, {"error", e.what()}});
       return;

@@ -67,7 +67,7 @@ void JobTable::Impl::take_up_ended() {
     const std::string id = record.job.id;
     {
       Lock lock(mutex_);
-      if (record.job.stop_requested) destroy_wanted_.insert(id);
+      if (record.job.stop_requested) destroy_wanted_.try_emplace(id);
     }
     hub_.expect(id);
     hub_.begin(id, record.job.runner, record.handle);
@@ -180,17 +180,22 @@ void JobTable::Impl::resolve_unknown(const EntryPtr& entry) {
   } catch (const Error& e) {
     return look_later(entry, std::string("the request of this run cannot be read: ") + e.what());
   }
-  bool stopping = false, too_late = false, runs_now = false;
+  bool stopping = false, tried = false, too_late = false, runs_now = false;
   std::string error;
   {
     Lock lock(mutex_);
     stopping = entry->job().stop_requested;
     error = entry->start_error;
-    too_late = entry->unsure_since_ms != 0 && steady_ms() - entry->unsure_since_ms > start_unsure_ms_max;
+    tried = entry->unsure_since_ms != 0;
+    too_late = tried && steady_ms() - entry->unsure_since_ms > start_unsure_ms_max;
+    // A start that was not answered may still take effect: what it leaves is removed at once.
+    if (pending && tried && (stopping || too_late)) destroy_wanted_.try_emplace(entry->job().id);
   }
   const std::string& runner = entry->job().runner;
-  if (stopping)
-    return end_now(entry, Phase::stopped, pending ? "stopped before it started" : "stopped; the runner has nothing left of it", !pending);
+  if (stopping) {
+    return end_now(entry, Phase::stopped, pending ? "stopped before it started" : "stopped; the runner has nothing left of it",
+                   !pending || tried);
+  }
   if (!pending) return end_now(entry, Phase::failed, "the run was lost: runner '" + runner + "' knows nothing of it any more");
   if (too_late) return end_now(entry, Phase::failed, "could not be started: " + error);
   {

@@ -62,6 +62,10 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
       // One key, many requests at once: one starts it, the others wait for its answer.
       changed_.wait_for(lock, repeat_wait_max, [&] { return known->stage != Stage::recording && known->stage != Stage::starting; });
       if (known->announced) return repeat(shown(*known), command);
+      const bool over = known->stage == Stage::ended;
+      lock.unlock();
+      // The one that we waited for may have found the record of a run that ended long ago.
+      if (const auto stored = over ? store_->get(job.id) : std::nullopt) return repeat(stored->job, command);
       throw Error(Code::unavailable, "the same start is being recorded by another request: try again");
     }
     if (freeze_.frozen || draining_) {
@@ -123,6 +127,7 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
     run_start(entry, pending, error);
     metrics_.start_seconds.observe(static_cast<double>(steady_ms() - began) / 1000.0);
   } else {
+    enforce_stop(entry);  // it may have come while the record was made
     dispatch();
   }
   if (error) throw Error(*error);
@@ -172,8 +177,10 @@ bool JobTable::Impl::run_start(const EntryPtr& entry, const PendingRequest& pend
     good = true;
   } catch (const Error& e) {
     good = start_failed(entry, e);
-    if (!good) error = e.reason() == "RunnerMissing" ? Error(Error(Code::unavailable, e.what()).with_reason("RunnerMissing")) : e;
-    if (e.code() == Code::resource_exhausted) error.reset();  // accepted; it is tried again
+    Lock lock(mutex_);
+    // A run that may yet start is no failure to the one who asked: told of one, they would start another.
+    if (!good && entry->stage == Stage::ended)
+      error = e.reason() == "RunnerMissing" ? Error(Error(Code::unavailable, e.what()).with_reason("RunnerMissing")) : e;
   }
   leave();
   if (good) enforce_stop(entry);

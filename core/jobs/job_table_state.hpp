@@ -111,6 +111,7 @@ struct JobTable::Impl {
   void end_now(const EntryPtr&, Phase, std::string message, bool ask_runner = true);
   void begin_log(const EntryPtr&);
   void log_archived(const std::string& id);
+  void record_archived(const std::string& id);
   void destroy(JobRecord);
   void schedule_destroy(JobRecord);
 
@@ -140,7 +141,9 @@ struct JobTable::Impl {
   void upkeep();
   void upkeep_runs(int64_t now, std::vector<EntryPtr>& stops);
   bool past_deadline(const Entry&, int64_t now) const;
+  void wake();
   void retry_writes();
+  void probe_store();
   void retention();
   void reserve_revisions();
   void clean_runners();
@@ -165,12 +168,20 @@ struct JobTable::Impl {
   uint64_t revision_ = 0;
   uint64_t revision_reserved_ = 0;
   Freeze freeze_;
+  std::mutex freeze_store_mutex_;  ///< taken before `mutex_`: one writes at a time
   bool draining_ = false;
   bool recovering_ = false;  ///< it is not known yet what runs: nothing starts
   unsigned starting_ = 0;
   unsigned stops_in_flight_ = 0;
   std::deque<EntryPtr> stops_waiting_;
-  std::set<std::string> destroy_wanted_;  ///< ended, to be removed from its runner as soon as its log is archived
+
+  /// Of one ended run from its runner.
+  struct Removal {
+    bool under_way = false;
+    unsigned tries = 0;
+    int64_t again_ms = 0;  ///< steady
+  };
+  std::map<std::string, Removal> destroy_wanted_;  ///< as soon as its log is archived
 
   /// Late callbacks of store, hub and runners find the table gone instead of freed.
   struct Gate {
@@ -178,6 +189,7 @@ struct JobTable::Impl {
     Impl* table = nullptr;
     std::mutex dirty_mutex;  ///< taken last: a refused write is told while the table's lock is held
     std::set<std::string> dirty;
+    std::set<std::string> dirty_archived;  ///< whose log is archived, which is not recorded
   };
   const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
 
@@ -188,7 +200,7 @@ struct JobTable::Impl {
   std::thread upkeep_thread_;
 };
 
-inline constexpr unsigned start_threads = 4, look_threads = 6, look_threads_per_runner = 4;
+inline constexpr unsigned start_threads = 6, start_threads_per_runner = 4, look_threads = 6, look_threads_per_runner = 4;
 inline constexpr unsigned stops_in_flight_max = 128;
 inline constexpr int64_t resync_ms = 30000;
 inline constexpr int64_t start_unsure_ms_max = 60000;

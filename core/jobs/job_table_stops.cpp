@@ -37,6 +37,10 @@ Stopped JobTable::Impl::stop(std::string_view id) {
     lock.unlock();
     return stop_ended(record);
   }
+  if (entry->stage == Stage::recording) {  // what is not recorded must not be written over; its starter sees the wish
+    entry->record.job.stop_requested = true;
+    return {shown(*entry), false, false};
+  }
   latch_stop(*entry);
   // A store that cannot be written must not keep a run from being stopped: the latch is then in memory alone until it can.
   const uint64_t latched = entry->job().revision;
@@ -58,7 +62,7 @@ Stopped JobTable::Impl::stop_ended(const JobRecord& record) {
   if (record.cleanup == Cleanup::none) return {record.job, true, by_itself};
   {
     Lock lock(mutex_);
-    destroy_wanted_.insert(record.job.id);
+    destroy_wanted_.try_emplace(record.job.id);
   }
   if (record.cleanup == Cleanup::runner) destroy(record);
   return {record.job, true, by_itself};

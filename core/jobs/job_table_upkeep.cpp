@@ -10,6 +10,7 @@ constexpr std::chrono::seconds upkeep_every{1};
 constexpr int64_t retention_every_ms = 60000;
 constexpr int64_t clean_every_ms = 10000;
 constexpr unsigned batch_max = 200;
+constexpr unsigned clean_batch_max = 10000;
 constexpr unsigned looks_per_round_max = 100;
 
 }  // namespace
@@ -30,8 +31,15 @@ void JobTable::Impl::upkeep_loop() {
   }
 }
 
+void JobTable::Impl::wake() {
+  std::lock_guard lock(mutex_);
+  upkeep_due_ = true;
+  upkeep_wake_.notify_all();
+}
+
 void JobTable::Impl::upkeep() {
   retry_writes();
+  probe_store();
   std::vector<EntryPtr> stops;
   upkeep_runs(steady_ms(), stops);
   events_.tell();
@@ -43,10 +51,11 @@ void JobTable::Impl::upkeep() {
 }
 
 void JobTable::Impl::retry_writes() {
-  std::set<std::string> dirty;
+  std::set<std::string> dirty, archived;
   {
     std::lock_guard lock(gate_->dirty_mutex);
     dirty.swap(gate_->dirty);
+    archived.swap(gate_->dirty_archived);
   }
   Lock lock(mutex_);
   for (const auto& id : dirty) {
@@ -56,6 +65,18 @@ void JobTable::Impl::retry_writes() {
     entry->write_failed = true;  // until it is told otherwise, nobody waits for this one
   }
   if (!dirty.empty()) changed_.notify_all();
+  lock.unlock();
+  for (const auto& id : archived) record_archived(id);
+}
+
+/// Only a write shows that the store can be written again; while the host is not ready nobody may ask for one.
+void JobTable::Impl::probe_store() {
+  if (store_->trouble().empty()) return;
+  try {
+    store_->set_meta("probe", std::to_string(clock_.unix_ms()));
+  } catch (const Error& e) {
+    log::debug("the state store still cannot be written", {{"error", e.what()}});
+  }
 }
 
 bool JobTable::Impl::past_deadline(const Entry& entry, int64_t now) const {
@@ -85,28 +106,42 @@ void JobTable::Impl::upkeep_runs(int64_t now, std::vector<EntryPtr>& stops) {
   }
 }
 
-/// Runs that ended by themselves stay with their runner for a while; stopped ones, and those whose removal failed, go now.
+/// Runs that ended by themselves stay with their runner for a while; stopped ones, and those whose removal failed, go as soon as they may.
 void JobTable::Impl::clean_runners() {
-  std::set<std::string> wanted;
+  std::vector<std::string> due;
   {
     Lock lock(mutex_);
-    wanted = destroy_wanted_;
+    for (const auto& [id, removal] : destroy_wanted_) {
+      if (!removal.under_way && steady_ms() >= removal.again_ms) due.push_back(id);
+    }
   }
-  for (const auto& id : wanted) {
+  for (const auto& id : due) {
     auto record = store_->get(id);
     const bool ready = record && record->job.ended() && record->cleanup == Cleanup::runner;
     if (!ready && record && record->cleanup != Cleanup::none) continue;  // its log is not archived yet
-    {
+    if (ready) {
+      schedule_destroy(std::move(*record));
+    } else {
       Lock lock(mutex_);
-      destroy_wanted_.erase(id);  // comes back when it fails
+      destroy_wanted_.erase(id);
     }
-    if (ready) schedule_destroy(std::move(*record));
   }
   if (steady_ms() - clean_ms_ < clean_every_ms && clean_ms_ != 0) return;
   clean_ms_ = steady_ms();
+  size_t known = 0;
+  {
+    Lock lock(mutex_);
+    known = destroy_wanted_.size();
+  }
   const int64_t before = clock_.unix_ms() - limits_.runner_copy_kept_seconds * 1000;
-  for (auto& record : store_->to_clean(Cleanup::runner, before, batch_max)) {
-    if (wanted.count(record.job.id) == 0) schedule_destroy(std::move(record));
+  // Those that a runner cannot remove come first every time: the batch reaches past them.
+  const auto most = static_cast<unsigned>(std::min<size_t>(clean_batch_max, batch_max + known));
+  for (auto& record : store_->to_clean(Cleanup::runner, before, most)) {
+    {
+      Lock lock(mutex_);
+      if (destroy_wanted_.count(record.job.id) != 0) continue;
+    }
+    schedule_destroy(std::move(record));
   }
 }
 

@@ -16,7 +16,7 @@ namespace operon::jobs {
 
 class LogArchiver {
  public:
-  /// `packed` is called on this thread when the archive stands, before the spool goes.
+  /// `packed` is called on this thread when the archive stands.
   LogArchiver(std::filesystem::path dir, uint64_t archive_bytes_max, std::function<void(const std::shared_ptr<LiveLog>&)> packed);
   ~LogArchiver() { stop(); }
 

@@ -34,7 +34,7 @@ bool file_name_safe(const std::string& id) {
 }  // namespace
 
 std::string dropped_marker(int64_t stalled_ms) {
-  return "[operon: dropped, this follower took nothing for " + std::to_string(stalled_ms / 1000) + " s while there was more to read]\n";
+  return "ERROR: dropped, this follower took nothing for " + std::to_string(stalled_ms / 1000) + " s while there was more to read\n";
 }
 
 /// Shared with readers and callbacks, which may outlive the hub.
@@ -209,7 +209,7 @@ std::unique_ptr<LogReader> LogHub::Impl::open(const std::string& id, const LogOp
   } else {
     attach_stored(parts, id);
   }
-  if (options.tail_lines && parts.source) {
+  if (options.tail_lines && parts.source && !(options.ended && parts.live)) {
     const uint64_t end = parts.live ? parts.live->spool().end() : parts.source->size();
     parts.begin = tail_start(*parts.source, end, *options.tail_lines);
   }

@@ -30,6 +30,7 @@ struct LogOptions {
   bool follow = false;
   std::optional<uint64_t> tail_lines;
   bool timestamps = false;
+  bool ended = false;  ///< the run has ended: its whole log is read, and what the runner has not handed over yet is waited for
 };
 
 /// One reader of one log. Not thread-safe: one thread at a time.

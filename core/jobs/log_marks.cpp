@@ -24,11 +24,11 @@ uint32_t check_of(const Mark& mark) {
 std::string mark_text(const Mark& mark, uint64_t log_bytes_max) {
   switch (mark.kind) {
     case MarkKind::gap:
-      return "[operon: " + std::to_string(mark.value) + " bytes missing here]\n";
+      return "ERROR: " + std::to_string(mark.value) + " bytes missing here\n";
     case MarkKind::cut:
-      return "[operon: log cut here, it reached " + base::bytes_text(log_bytes_max) + " (log_bytes_max)]\n";
+      return "ERROR: log cut here, it reached " + base::bytes_text(log_bytes_max) + " (log_bytes_max)\n";
     case MarkKind::incomplete:
-      return "[operon: the rest of this log could not be read from the runner]\n";
+      return "ERROR: the rest of this log could not be read from the runner\n";
     case MarkKind::time:
       break;
   }

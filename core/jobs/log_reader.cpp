@@ -15,8 +15,13 @@ constexpr size_t piece_bytes_max = 64u << 10;
 class Reader final : public LogReader {
  public:
   Reader(ReaderParts parts, const LogOptions& options)
-      : parts_(std::move(parts)), follow_(options.follow), timestamps_(options.timestamps), cursor_(parts_.marks), position_(parts_.begin) {
+      : parts_(std::move(parts)),
+        follow_(options.follow || options.ended),
+        timestamps_(options.timestamps),
+        cursor_(parts_.marks),
+        position_(parts_.begin) {
     cursor_.seek(position_);
+    if (parts_.live && options.ended) tail_lines_ = options.tail_lines;
     if (parts_.live) epoch_ = parts_.live->spool().trouble_epoch();
     if (!follow_) stop_at_ = stored_end();
     parts_.follower->target = stop_at_;
@@ -34,6 +39,7 @@ class Reader final : public LogReader {
  private:
   uint64_t stored_end() const { return parts_.live ? parts_.live->spool().end() : parts_.source ? parts_.source->size() : 0; }
   bool attach();
+  bool choose_tail();
   bool fill(std::string& into, size_t max);
   void marks_here(std::string& into);
   void piece(std::string& into, size_t size);
@@ -43,6 +49,7 @@ class Reader final : public LogReader {
 
   ReaderParts parts_;
   const bool follow_, timestamps_;
+  std::optional<uint64_t> tail_lines_;  ///< to be chosen when the log is complete
   MarkCursor cursor_;
   uint64_t position_;
   uint64_t stop_at_ = 0;
@@ -63,6 +70,20 @@ bool Reader::attach() {
   return true;
 }
 
+/// False: the log is still coming, and the reader waits for its end.
+bool Reader::choose_tail() {
+  Spool& spool = parts_.live->spool();
+  while (!spool.complete()) {
+    if (spool.park(parts_.follower, spool.end())) return false;
+  }
+  if (attach()) {
+    position_ = tail_start(*parts_.source, spool.end(), *tail_lines_);
+    cursor_.seek(position_);
+  }
+  tail_lines_.reset();
+  return true;
+}
+
 LogReader::Got Reader::read(std::string& into, size_t max) {
   Follower& follower = *parts_.follower;
   if (follower.dropped) {
@@ -73,6 +94,7 @@ LogReader::Got Reader::read(std::string& into, size_t max) {
   follower.took_ms.store(monotonic_ms(), std::memory_order_relaxed);
   const size_t before = into.size();
   try {
+    if (tail_lines_ && !choose_tail()) return Got::wait;
     for (;;) {
       if (parts_.live) tell_trouble(into);
       const bool more = attach() && fill(into, max);
@@ -88,7 +110,7 @@ LogReader::Got Reader::read(std::string& into, size_t max) {
     }
   } catch (const Error& e) {
     log::warn("a log cannot be read", {{"error", e.what()}});
-    line_of_ours(into, "[operon: the stored log cannot be read from here on]\n");
+    line_of_ours(into, "ERROR: the stored log cannot be read from here on\n");
     parts_.live.reset();
     parts_.source.reset();
     return Got::data;
@@ -178,7 +200,7 @@ void Reader::tell_trouble(std::string& into) {
   if (epoch == epoch_) return;
   epoch_ = epoch;
   const std::string trouble = parts_.live->spool().trouble();
-  if (!trouble.empty()) line_of_ours(into, "[operon: the log stands still, it cannot be stored: " + trouble + "]\n");
+  if (!trouble.empty()) line_of_ours(into, "ERROR: the log stands still, it cannot be stored: " + trouble + "\n");
 }
 
 }  // namespace

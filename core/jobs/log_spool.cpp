@@ -124,6 +124,11 @@ bool Spool::skip_to(uint64_t offset) {
     const uint64_t end = end_.load(std::memory_order_relaxed);
     if (!fd_ || complete_ || cut_ || offset <= end) return fd_ != nullptr;
     try {
+      if (offset > limits_.log_bytes_max) {  // a hole of that size would be archived, byte by byte
+        marks_->append(end, 0, MarkKind::cut);
+        cut_ = true;
+        return true;
+      }
       marks_->append(end, static_cast<int64_t>(offset - end), MarkKind::gap);
       // The hole is made at once: a restart between this and the next byte must not ask for the missing ones again.
       if (::ftruncate(fd_->get(), static_cast<off_t>(offset)) != 0) throw Error(Code::unavailable, std::strerror(errno));

@@ -51,7 +51,7 @@ class Spool {
 
   /// Takes all of it or nothing (false: the disk does not take it now).
   bool append(std::string_view bytes, std::optional<int64_t> unix_ms);
-  /// The next byte stands at `offset`, past the end: what lies between is missing.
+  /// The next byte stands at `offset`, past the end: what lies between is missing. Past log_bytes_max the log is cut.
   bool skip_to(uint64_t offset);
   void finish(bool incomplete);
 

@@ -140,6 +140,7 @@ bool LiveLog::take(uint32_t stream, std::string_view data, uint64_t call) {
     return false;
   }
   expected_ += data.size();
+  took_ms_.store(monotonic_ms(), std::memory_order_relaxed);
   bytes_.add(static_cast<double>(data.size()));
   if (!spool_.cut()) return true;
   plugin::CallHandle cancel;
@@ -195,7 +196,9 @@ bool LiveLog::tend(int64_t now) {
   {
     std::lock_guard lock(mutex_);
     if (finished_ || stopped_) return false;
-    const int64_t since_end = ended_ ? now - ended_ms_ : 0;
+    // A long log that is still coming is read to its end, however long ago the run has ended.
+    const bool still_coming = now - ended_ms_ <= timing_.end_most_ms;
+    const int64_t since_end = !ended_ ? 0 : now - (still_coming ? std::max(ended_ms_, took_ms_.load()) : ended_ms_);
     if (state_ == State::reading) {
       if (paused_) {
         paused_ = false;

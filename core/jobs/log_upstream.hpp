@@ -1,6 +1,7 @@
 /// core/jobs/log_upstream.hpp: the one read of a run's log: a `logs` call, and another from where it ended when it ends too early.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -15,9 +16,11 @@ namespace operon::jobs {
 
 struct UpstreamTiming {
   int64_t back_off_first_ms = 200, back_off_max_ms = 10000;
-  int64_t reread_ms = 5000;      ///< the runner said all was read, but the run has not ended
-  int64_t end_drain_ms = 10000;  ///< the run has ended, the call has not: then it is cancelled
-  int64_t end_retry_ms = 60000;  ///< the run has ended and the runner cannot be read: then the log stays incomplete
+  int64_t reread_ms = 5000;  ///< the runner said all was read, but the run has not ended
+  // Of a run that has ended, since its end or since the last bytes came:
+  int64_t end_drain_ms = 10000;  ///< the call has not ended: then it is cancelled
+  int64_t end_retry_ms = 60000;  ///< the runner cannot be read: then the log stays incomplete
+  int64_t end_most_ms = 600000;  ///< since its end, whatever comes: then the log stays incomplete
 };
 
 /// A run's log while the host reads it. Made by the hub for every run that has not ended; inert until begin(). Thread-safe.
@@ -66,6 +69,7 @@ class LiveLog : public std::enable_shared_from_this<LiveLog> {
   std::function<void()> done_;
   // Of the call in flight, whose chunks come one at a time:
   uint64_t expected_ = 0;
+  std::atomic<int64_t> took_ms_{0};  ///< when its last bytes came
   std::optional<int64_t> unix_ms_;
 };
 

@@ -101,8 +101,8 @@ class SqliteStore final : public Store {
  public:
   SqliteStore(const std::filesystem::path& file, const SqliteLimits& limits, std::unique_ptr<Connection> writer, base::Fd lock)
       : lock_(std::move(lock)),
-        readers_(file, limits.read_connections_max, static_cast<int>(limits.busy_timeout_ms.count())),
-        writer_(std::move(writer), limits.writes_queued_max, limits.writes_per_commit_max) {}
+        writer_(std::move(writer), limits),
+        readers_(file, limits.read_connections_max, static_cast<int>(limits.busy_timeout_ms.count())) {}
 
   bool insert(const JobRecord& record, const PendingRequest& pending) override {
     bool inserted = false;
@@ -288,8 +288,8 @@ class SqliteStore final : public Store {
   }
 
   base::Fd lock_;
+  CommitQueue writer_;  // the last to close: only a connection that writes empties the write-ahead log, and takes it away
   mutable ReadPool readers_;
-  CommitQueue writer_;
 };
 
 std::vector<PageRow> SqliteStore::ended_page(const JobFilter& filter, unsigned limit, const std::optional<PageKey>& after) const {

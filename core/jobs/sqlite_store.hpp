@@ -14,6 +14,7 @@ struct SqliteLimits {
   unsigned writes_queued_max = 50000;
   unsigned writes_per_commit_max = 512;
   std::chrono::milliseconds busy_timeout_ms{5000};
+  std::chrono::milliseconds tidy_after_ms{5000};  ///< without a write: then what was deleted goes from the log file too
 };
 
 /// Opens or makes the file (mode 0600, beside it `-wal`, `-shm` and `.lock`), brings its schema up to date and checks it whole.

@@ -45,7 +45,7 @@ struct PendingRequest {
 struct PageKey {
   int64_t created_unix_ms = 0;
   std::string id;
-  auto operator<=>(const PageKey&) const = default;
+  auto operator<=>(const PageKey&) const = default;  // NOLINT(modernize-use-nullptr): the comparison with 0 is the compiler's own
 };
 
 struct PageRow {

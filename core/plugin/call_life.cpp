@@ -2,11 +2,10 @@
 
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/base/clock.hpp"
 #include "core/log/log.hpp"
 #include "core/plugin/operation.hpp"
+#include "operon/sdk/text.hpp"
 
 namespace operon::plugin {
 namespace {
@@ -88,20 +87,6 @@ operon_status enter_verb(CallSlot& slot, std::string_view request, const char*& 
     thrown = "the verb threw something through the C interface";
   }
   return OPERON_INTERNAL;
-}
-
-/// The details that `fail` gave are JSON that the plugin wrote.
-Error error_with_details(operon_status status, const std::string& message, const std::string& details) {
-  Error error(static_cast<Code>(status), message);
-  if (details.empty()) return error;
-  nlohmann::json json = nlohmann::json::parse(details, nullptr, false);
-  auto text = [&](const char* key) { return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string(); };
-  if (!json.is_object()) return error;
-  if (std::string reason = text("reason"); !reason.empty()) std::move(error).with_reason(reason);
-  if (std::string field = text("field"); !field.empty()) std::move(error).with_field(field);
-  if (auto ms = json.find("retryAfterMs"); ms != json.end() && ms->is_number_integer())
-    std::move(error).with_retry_after_ms(ms->get<int64_t>());
-  return error;
 }
 
 }  // namespace
@@ -343,7 +328,7 @@ Outcome outcome_of(CallSlot& slot) {
   } else if (slot.fault != nullptr) {
     outcome.error = Error(outcome.code, where + slot.fault);
   } else if (slot.f.failed && !slot.fail_message.empty()) {
-    outcome.error = error_with_details(slot.f.status, slot.fail_message, slot.fail_details);
+    outcome.error = sdk::make_error(slot.f.status, slot.fail_message, slot.fail_details);
   } else {
     outcome.error = Error(outcome.code, where + "ended with " + code_name(slot.f.status) + " and did not say why");
   }

@@ -45,9 +45,21 @@ operon_status create_contained(const operon_entry* entry, InstanceCore& core, op
   }
 }
 
+/// Its type says noexcept, and the plugin's compiler may not have known.
+const operon_interface* interface_contained(InstanceCore& core, const operon_plugin_api* api, const std::string& id,
+                                            const Manifest& manifest) {
+  using GetInterface = const operon_interface* (*)(operon_plugin*, operon_str);
+  GetInterface get_interface = api->get_interface;
+  try {
+    return get_interface(core.raw, operon_str{id.data(), id.size()});
+  } catch (...) {
+    throw Error(Code::failed_precondition, manifest.library.string() + ": get_interface() threw through the C interface");
+  }
+}
+
 void take_interfaces(InstanceCore& core, const operon_plugin_api* api, const Manifest& manifest) {
   for (const std::string& id : manifest.interfaces) {
-    const operon_interface* table = api->get_interface(core.raw, operon_str{id.data(), id.size()});
+    const operon_interface* table = interface_contained(core, api, id, manifest);
     for (const operon_verb& verb : read_interface(table, id, manifest)) {
       VerbEntry& entry = core.verbs.emplace_back();
       entry.interface_id = id;
@@ -279,7 +291,10 @@ void Instances::stop(std::chrono::milliseconds grace) {
     for (const std::string& name : stopping->stuck)
       log::error("plugin did not stop within the grace time and is left behind", {{"instance", name}});
   }
-  for (const auto& instance : all) end_calls(instance->core(), false);
+  for (const auto& instance : all) {
+    end_calls(instance->core(), false);
+    instance->core().host->detach();  // one that is left behind finds no service and no listener, which may go now
+  }
   impl_->timers->stop();
 }
 

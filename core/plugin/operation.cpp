@@ -35,8 +35,8 @@ class Operation final : public base::ServiceCall, public OpenOperation {
  public:
   explicit Operation(Question q) : q_(std::move(q)) {}
   ~Operation() override {
-    open_operations().remove(q_.handle, *q_.core);
     if (!ended_) end({OPERON_INTERNAL, "the host service dropped the question without an answer", {}});
+    open_operations().remove(q_.handle, *q_.core);
   }
 
   std::string_view verb() const noexcept override { return q_.verb; }
@@ -161,9 +161,12 @@ class Operation final : public base::ServiceCall, public OpenOperation {
     std::unique_ptr<End> how = std::move(waiting_end_);
     if (abandoned_) return;
     busy_ = true;
+    // Before the handle goes: whoever ends the instance finds one or the other, and does not destroy it under the sink.
+    q_.core->enter_anyway();
     lock.unlock();
     open_operations().remove(q_.handle, *q_.core);
     q_.sink.done(q_.sink.arg, how->status, str(how->text), str(how->details));
+    q_.core->leave();
     lock.lock();
     busy_ = false;
     calm_.notify_all();

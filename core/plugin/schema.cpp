@@ -169,9 +169,8 @@ void check_configuration(const Manifest& manifest, std::string_view config_json,
     json document = base::parse_json(config_json);
     validate(base::parse_json(manifest.configuration_schema), document);
   } catch (const Error& e) {
-    std::string field = e.field();
     throw Error(Code::invalid_argument, std::string(where) + ": configuration of plugin '" + manifest.id + "': " + e.what())
-        .with_field(field);
+        .with_field(e.field());
   }
 }
 

@@ -5,25 +5,35 @@
 #include "core/base/scrubber.hpp"
 #include "core/http/errors.hpp"
 #include "core/log/log.hpp"
-#include "operon/error.hpp"
 
 namespace operon::rest {
 
 namespace {
 
 http::Response failed(const http::Request& request, const Error& e) {
-  const Error scrubbed(e.code(), base::scrub(e.what()));
   if (http::status_of(e.code()) == 500) {
     log::error("a request failed", {{"method", http::to_string(request.method)}, {"path", request.path}, {"reason", e.what()}});
   }
-  return http::to_response(e.retry_after_ms() ? Error(Error(scrubbed).with_retry_after_ms(*e.retry_after_ms())) : scrubbed);
+  return http::to_response(scrubbed(e));
+}
+
+/// The job that a route is about; empty when it is about none, or is yet to make it.
+std::string_view job_of(const http::Request& request) {
+  const auto it = request.params.find("jobId");
+  return it == request.params.end() ? std::string_view{} : std::string_view(it->second);
 }
 
 }  // namespace
 
+Error scrubbed(const Error& e) {
+  Error clean(e.code(), base::scrub(e.what()));
+  if (e.retry_after_ms()) clean = std::move(clean).with_retry_after_ms(*e.retry_after_ms());
+  return clean;
+}
+
 http::Handler guarded(http::Handler handler) {
   return [handler = std::move(handler)](const http::Request& request) {
-    const log::Scope scope(request.request_id, {});
+    const log::Scope scope(request.request_id, job_of(request));
     try {
       return handler(request);
     } catch (const Error& e) {

@@ -14,11 +14,11 @@ void write_line(const http::Request& request, const Audit& audit, int status, co
   static const auto mutations =
       metrics::counter("operon_rest_mutations_total", "Requests that change something, as written to the audit log.");
   mutations.add();
+  const log::Scope scope({}, audit.job);
   log::info("audit", {{"user", request.caller.name},
                       {"peer", request.peer},
                       {"method", http::to_string(request.method)},
                       {"path", base::printable(request.path)},
-                      {"job", audit.job},
                       {"detail", audit.detail},
                       {"status", std::to_string(status)},
                       {"outcome", outcome}});

@@ -16,7 +16,7 @@ struct Audit {
 
 using AuditedHandler = std::function<http::Response(const http::Request&, Audit&)>;
 
-/// Writes {"message":"audit","user","peer","method","path","job","status","outcome"} when the handler has answered or thrown.
+/// Writes {"message":"audit","user","peer","method","path","detail","status","outcome"} when the handler has answered or thrown.
 http::Handler audited(AuditedHandler);
 
 }  // namespace operon::rest

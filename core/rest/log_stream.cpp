@@ -2,6 +2,13 @@
 
 namespace operon::rest {
 
+namespace {
+
+constexpr size_t after_drain_bytes_max = 1u << 20;  // what is told yet when the host stops: a run that never pauses would go on for ever
+constexpr const char* stopping = "the host is stopping; the run goes on, follow its log again in a moment";
+
+}  // namespace
+
 LogStream::LogStream(const std::function<std::unique_ptr<jobs::LogReader>(std::function<void()> waker)>& open)
     : reader_(open([signal = signal_] { signal->raise(); })) {}
 
@@ -16,10 +23,13 @@ http::StreamSource::Got LogStream::read(std::string& into, size_t max) {
   if (into.size() > before) at_line_start_ = into.back() == '\n';
   switch (got) {
     case jobs::LogReader::Got::data:
-      return Got::data;
+      if (draining_) after_drain_bytes_ += into.size() - before;
+      if (after_drain_bytes_ < after_drain_bytes_max) return Got::data;
+      into += own_line(stopping);
+      break;
     case jobs::LogReader::Got::wait:
       if (!draining_) return Got::wait;
-      into += own_line("the host is stopping; the run goes on, follow its log again in a moment");
+      into += own_line(stopping);
       break;
     case jobs::LogReader::Got::end:
       break;

@@ -31,6 +31,7 @@ class LogStream final : public http::StreamSource {
   std::atomic<bool> draining_{false};
   bool ended_ = false;
   bool at_line_start_ = true;
+  size_t after_drain_bytes_ = 0;
 };
 
 /// A body that is there already, as a stream: an error told over a WebSocket.

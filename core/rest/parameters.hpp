@@ -12,7 +12,7 @@
 
 namespace operon::rest {
 
-/// Under /operon/v1: throws INVALID_ARGUMENT for a key that is not in `known`, with the nearest ones.
+/// Under /operon/v1: throws INVALID_ARGUMENT for a key that is not in `known`, listing those that are.
 void only_query_keys(const http::Request&, std::initializer_list<std::string_view> known);
 
 /// Absent values give the fallback; anything malformed throws INVALID_ARGUMENT naming the parameter.

@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "core/base/scrubber.hpp"
 #include "core/base/text.hpp"
 #include "core/rest/log_stream.hpp"
 #include "core/rest/parameters.hpp"
@@ -9,13 +8,6 @@ namespace operon::rest {
 
 namespace {
 
-bool wants_websocket(const http::Request& request) {
-  std::string upgrade = request.header ? request.header("Upgrade").value_or("") : "";
-  std::transform(upgrade.begin(), upgrade.end(), upgrade.begin(),
-                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  return upgrade == "websocket";
-}
-
 jobs::LogOptions options_of(const http::Request& request) {
   jobs::LogOptions options;
   options.follow = query_bool(request, "follow", false);
@@ -24,9 +16,8 @@ jobs::LogOptions options_of(const http::Request& request) {
   return options;
 }
 
-http::Response text_stream(int status, std::unique_ptr<http::StreamSource> stream) {
+http::Response text_stream(std::unique_ptr<http::StreamSource> stream) {
   http::Response response;
-  response.status = status;
   response.content_type = "text/plain; charset=utf-8";
   response.headers = {{"Cache-Control", "no-cache"}, {"X-Content-Type-Options", "nosniff"}};
   response.stream = std::move(stream);
@@ -37,17 +28,16 @@ http::Response text_stream(int status, std::unique_ptr<http::StreamSource> strea
 http::Response logs(Services& s, const http::Request& request) {
   const std::string& id = path_parameter(request, "jobId");
   try {
-    const auto options = options_of(request);
-    if (!s.jobs.get(id)) throw Error(Code::not_found, "Job with ID '" + base::printable(id) + "' not found");
+    auto options = options_of(request);
+    const auto job = s.jobs.get(id);
+    if (!job) throw Error(Code::not_found, "Job with ID '" + base::printable(id) + "' not found");
+    options.ended = kinds::job_runner::terminal(job->phase);
     return text_stream(
-        200, std::make_unique<LogStream>([&](std::function<void()> waker) { return s.logs.open(id, options, std::move(waker)); }));
+        std::make_unique<LogStream>([&](std::function<void()> waker) { return s.logs.open(id, options, std::move(waker)); }));
   } catch (const Error& e) {
     // A browser cannot read the answer to a refused handshake, so over a WebSocket the reason is a frame.
-    if (!wants_websocket(request)) throw;
-    return text_stream(e.code() == Code::not_found          ? 404
-                       : e.code() == Code::invalid_argument ? 400
-                                                            : 503,
-                       std::make_unique<TextStream>(std::string("ERROR: ") + e.what() + "\n"));
+    if (!request.wants_websocket) throw;
+    return text_stream(std::make_unique<TextStream>("ERROR: " + base::scrub(e.what()) + "\n"));
   }
 }
 

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "core/base/scrubber.hpp"
 #include "core/base/text.hpp"
 #include "core/control/choose.hpp"
 #include "core/control/registry_client.hpp"
@@ -31,6 +30,7 @@ std::vector<control::RegistryClient> clients(Services& s, const http::Request& r
     std::stable_partition(instances.begin(), instances.end(), [&](const auto& i) { return i->name() == by_default; });
   }
   std::vector<control::RegistryClient> all;
+  all.reserve(instances.size());
   for (auto& instance : instances) all.emplace_back(std::move(instance), s.settings.registry_ms_max, request.request_id);
   return all;
 }
@@ -52,7 +52,7 @@ http::Response list(Services& s, const http::Request& request) {
       for (const auto& summary : client.list(std::nullopt, s.settings.scenarios_max))
         scenarios.push_back(entry_of(summary_json(summary), summary, client.name()));
     } catch (const Error& e) {
-      last = Error(e.code(), base::scrub(e.what()));
+      last = scrubbed(e);
       failed.push_back({{"registry", client.name()}, {"message", last->what()}});
     }
   }
@@ -84,7 +84,7 @@ http::Response detail(Services& s, const http::Request& request) {
       answer["globals"] = globals_of(client, wanted);
       return json_answer(200, answer);
     } catch (const Error& e) {
-      if (e.code() != Code::not_found) trouble = Error(e.code(), base::scrub(e.what()));
+      if (e.code() != Code::not_found) trouble = scrubbed(e);
     }
   }
   if (trouble) return http::to_gateway_response(*trouble);

@@ -45,7 +45,7 @@ http::Response list(Services& s, const http::Request& request) {
     for (const auto& summary : q.client.list(q.own_registry, s.settings.scenarios_max)) scenarios.push_back(summary_json(summary));
     return json_answer(200, {{"scenarios", std::move(scenarios)}});
   } catch (const Error& e) {
-    return http::to_gateway_response(Error(e.code(), base::scrub(e.what())));
+    return http::to_gateway_response(scrubbed(e));
   }
 }
 
@@ -61,7 +61,7 @@ http::Response one(Services& s, const http::Request& request, Part part) {
     if (e.code() == Code::not_found)
       throw Error(Code::not_found, part == Part::detail ? "Scenario '" + base::printable(name) + "' not found"
                                                         : "Global environment for scenario '" + base::printable(name) + "' not found");
-    return http::to_gateway_response(Error(e.code(), base::scrub(e.what())));
+    return http::to_gateway_response(scrubbed(e));
   }
 }
 

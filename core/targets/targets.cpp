@@ -103,7 +103,7 @@ struct Targets::Impl : std::enable_shared_from_this<Targets::Impl> {
   void ask(const std::string& id, const std::vector<std::shared_ptr<plugin::Instance>>& providers) {
     for (const auto& instance : providers) {
       const TargetClient client(instance);
-      const std::string name = client.name();
+      const std::string& name = client.name();
       plugin::CallHandle handle;
       try {
         handle = client.list(limits.provider_answer_ms_max, limits.clusters_max,

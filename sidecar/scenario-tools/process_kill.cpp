@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <fstream>
 #include <memory>
 #include <set>
+#include <string_view>
 
 #include "commands.hpp"
 #include "options.hpp"
@@ -40,13 +42,19 @@ std::string name_of(pid_t pid) {
   return name;
 }
 
+/// The number that `text` begins with, or 0.
+pid_t pid_from(std::string_view text) {
+  pid_t pid = 0;
+  return std::from_chars(text.data(), text.data() + text.size(), pid).ec == std::errc() ? pid : 0;
+}
+
 /// Field 4 of /proc/PID/stat, read behind the name's last bracket: a name may hold anything.
 pid_t parent_of(pid_t pid) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/stat");
   std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   size_t bracket = text.rfind(')');
   if (bracket == std::string::npos || bracket + 4 >= text.size()) return 0;
-  return static_cast<pid_t>(std::atol(text.c_str() + bracket + 4));
+  return pid_from(std::string_view(text).substr(bracket + 4));
 }
 
 /// The host, its supervisors and these tools: hitting them would end other runs, not test anybody's service.
@@ -66,7 +74,7 @@ std::set<pid_t> all_processes() {
   std::set<pid_t> pids;
   std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), &::closedir);
   while (const dirent* entry = proc ? ::readdir(proc.get()) : nullptr) {
-    if (pid_t pid = static_cast<pid_t>(std::atol(entry->d_name)); pid > 0) pids.insert(pid);
+    if (pid_t pid = pid_from(entry->d_name); pid > 0) pids.insert(pid);
   }
   return pids;
 }

@@ -36,6 +36,20 @@ bool write_all(int fd, const char* bytes, size_t size) {
   return true;
 }
 
+void unlink_inside(char* path) {
+  int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (char* slash; folder >= 0 && (slash = strchr(path, '/')) != nullptr; path = slash + 1) {
+    *slash = '\0';
+    const int next = openat(folder, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    *slash = '/';
+    close(folder);
+    folder = next;
+  }
+  if (folder < 0) return;
+  unlinkat(folder, path, 0);
+  close(folder);
+}
+
 static int64_t clock_ms(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);

@@ -77,7 +77,7 @@ void LogWriter::delete_oldest() {
 
 /// Before the bytes themselves: whoever sees them sees their time.
 void LogWriter::note_time(int64_t now) {
-  if (index_ < 0 || now - noted_ms_ < index_interval_ms) return;
+  if (index_ < 0 || (now >= noted_ms_ && now - noted_ms_ < index_interval_ms)) return;
   const IndexEntry entry{end_, now};
   if (write_all(index_, reinterpret_cast<const char*>(&entry), sizeof entry)) {
     noted_ms_ = now;
@@ -89,7 +89,7 @@ void LogWriter::note_time(int64_t now) {
 
 void LogWriter::append(const char* bytes, size_t size) {
   while (size > 0) {
-    const int64_t now = unix_ms();
+    const int64_t now = steady_ms();  // somebody may set the clock back: that must not make us wait
     if (segment_ >= 0 && end_ - start_ >= segment_bytes_) close_segment();
     if (segment_ < 0 && (now < retry_ms_ || !open_segment())) {
       if (now >= retry_ms_) retry_ms_ = now + retry_interval_ms;
@@ -97,7 +97,7 @@ void LogWriter::append(const char* bytes, size_t size) {
       lost_ += size;
       return;
     }
-    note_time(now);
+    note_time(unix_ms());
     const uint64_t room = segment_bytes_ - (end_ - start_);
     const ssize_t written = write(segment_, bytes, size < room ? size : static_cast<size_t>(room));
     if (written < 0 && errno == EINTR) continue;

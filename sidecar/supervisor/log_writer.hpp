@@ -32,7 +32,7 @@ class LogWriter {
   uint64_t end_ = 0;    ///< of all bytes, lost ones too
   uint64_t lost_ = 0;
   int64_t noted_ms_ = 0;  ///< when the newest index entry was written
-  int64_t retry_ms_ = 0;  ///< not before: after a failure
+  int64_t retry_ms_ = 0;  ///< steady; not before: after a failure
 };
 
 }  // namespace operon::supervisor

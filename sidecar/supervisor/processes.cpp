@@ -2,7 +2,9 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,22 @@ namespace operon::supervisor {
 
 constexpr unsigned depth_max = 64;  ///< of the tree walked at once; what lies deeper is met when its ancestors are gone
 
+/// The number that `text` begins with, blanks aside, or 0.
+static pid_t pid_at(const char* text, const char** end = nullptr) {
+  char* behind = nullptr;
+  errno = 0;
+  const long number = strtol(text, &behind, 10);
+  if (end != nullptr) *end = behind;
+  return errno == 0 && number > 0 && number <= INT_MAX ? static_cast<pid_t>(number) : 0;
+}
+
+/// Of a folder in /proc; 0 when the folder is no process.
+static pid_t pid_named(const char* name) {
+  const char* end = name;
+  const pid_t pid = pid_at(name, &end);
+  return *end == '\0' ? pid : 0;
+}
+
 /// Parent of `pid`, or 0.
 static pid_t parent_of(pid_t pid) {
   char path[32];
@@ -29,10 +47,8 @@ static pid_t parent_of(pid_t pid) {
   if (got <= 0) return 0;
   text[got] = '\0';
   const char* const behind_name = strrchr(text, ')');  // the name may hold anything, also ") 1 "
-  int parent = 0;
-  char state = 0;
-  if (behind_name == nullptr || sscanf(behind_name + 1, " %c %d", &state, &parent) != 2) return 0;
-  return parent;
+  if (behind_name == nullptr || strlen(behind_name) < 4) return 0;
+  return pid_at(behind_name + 3);  // behind ") S"
 }
 
 /// Calls `f(child)` for every child of `parent`: by the kernel's list, or where it keeps none by a walk over all processes.
@@ -58,7 +74,7 @@ static void each_child(pid_t parent, F&& f) {
   DIR* const all = opendir("/proc");
   if (all == nullptr) return;
   while (const dirent* entry = readdir(all)) {
-    const pid_t pid = static_cast<pid_t>(atoi(entry->d_name));
+    const pid_t pid = pid_named(entry->d_name);
     if (pid > 0 && parent_of(pid) == parent) f(pid);
   }
   closedir(all);
@@ -108,7 +124,7 @@ unsigned signal_by_token(const char* token, int signal) {
   DIR* const all = opendir("/proc");
   if (all == nullptr) return 0;
   while (const dirent* entry = readdir(all)) {
-    const pid_t pid = static_cast<pid_t>(atoi(entry->d_name));
+    const pid_t pid = pid_named(entry->d_name);
     if (pid <= 1 || pid == getpid()) continue;
     const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     if (fd < 0) continue;

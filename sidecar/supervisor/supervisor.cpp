@@ -75,7 +75,8 @@ bool Supervisor::start() {
   if (failed.empty()) {
     status_.state = state::starting;  // from here on something may be running
     status_.start_unix_ms = unix_ms();
-    if (!write_status(status_, false)) {
+    // What is to be undone must be known to have begun, also after a power cut.
+    if (!write_status(status_, spec_.settings.has_revert)) {
       failed = step::log;
       error = errno;
     }
@@ -160,7 +161,7 @@ void Supervisor::end(std::string_view why) {
 void Supervisor::remove_secrets() {
   Spec spec;
   if (load_spec(spec)) {
-    for (size_t i = 0; i < spec.secret_files.size(); ++i) unlink(spec.secret_files[i]);
+    for (size_t i = 0; i < spec.secret_files.size(); ++i) unlink_inside(spec.secret_files[i]);
   }
   unlink(run_folder::spec_file);
   unlink(run_folder::control_fifo);

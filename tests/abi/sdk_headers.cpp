@@ -1,3 +1,5 @@
+#include "operon/fd.hpp"
 #include "operon/sdk.hpp"
+#include "operon/sdk/memory_runner.hpp"
 #include "operon/sdk/scenario_registry.hpp"
 #include "operon/testing/host.hpp"

@@ -109,6 +109,37 @@ class Operonctl(unittest.TestCase):
             watch.wait()
             watch.stdout.close()
 
+    def test_waiting_lasts_across_a_restart_of_the_host(self):
+        with Host() as host:
+            host.shell_scenario("until-told", f"while ! [ -e {host.folder}/go ]; do sleep 0.1; done")
+            environment = {"PATH": os.environ["PATH"], "HOME": str(host.folder), "OPERON_SERVER": f"http://127.0.0.1:{host.port}"}
+            with subprocess.Popen([CTL, "run", "until-told", "--wait"], env=environment, stderr=subprocess.PIPE, text=True) as waiting:
+                until("it waits", lambda: (host.metric("operon_http_streams") or 0) >= 1)
+                self.assertEqual(host.terminate(), 0)
+                self.assertIn("trying again", waiting.stderr.readline() + waiting.stderr.readline())  # the first line names the run
+                host.restart()
+                (host.folder / "go").touch()
+                said = waiting.communicate(timeout=60)[1]
+                self.assertEqual(waiting.returncode, 0, said)
+                self.assertIn("Succeeded", said)
+
+    def test_a_cluster_of_two_providers_is_not_guessed(self):
+        with Host(sets=["plugins.again.plugin=target-file"]) as host:
+            host.shell_scenario("short", "echo up")
+            environment = {"PATH": os.environ["PATH"], "HOME": str(host.folder), "OPERON_SERVER": f"http://127.0.0.1:{host.port}"}
+            for cluster in ([], ["--cluster", "localhost"]):
+                guess = subprocess.run([CTL, "run", "short", *cluster], env=environment, capture_output=True, text=True)
+                self.assertEqual(guess.returncode, 2, guess)
+                self.assertIn("give --provider; there are: again/localhost, target-file/localhost", guess.stderr)
+            told = subprocess.run([CTL, "run", "short", "--provider", "again", "--wait"], env=environment, capture_output=True, text=True)
+            self.assertEqual(told.returncode, 0, told)
+
+    def test_freeze_needs_no_reason(self):
+        try:
+            self.assertIn("frozen by anonymous", self.ctl("freeze").stdout)
+        finally:
+            self.ctl("unfreeze")
+
     def test_freeze(self):
         self.assertIn("frozen", self.ctl("freeze", "--reason", "release day", "--stop-all").stdout)
         try:
@@ -127,6 +158,9 @@ class Operonctl(unittest.TestCase):
     def test_no_server(self):
         result = self.ctl("jobs", code=3, env={"OPERON_SERVER": f"http://127.0.0.1:{free_port()}"})
         self.assertIn("is operond running?", result.stderr)
+
+    def test_a_server_that_is_none(self):
+        self.assertIn("something else than operond", self.ctl("jobs", code=1, env={"OPERON_SERVER": f"http://127.0.0.1:{self.host.probe_port}/livez?x="}).stderr)
 
     def test_usage(self):
         self.ctl("nonsense", code=2)

@@ -16,6 +16,11 @@ def points():
     return sorted(set(found))
 
 
+def left_behind(host, job):
+    """What stands in the state folder of an ended run, its archived log aside."""
+    return [str(p) for p in host.state.rglob(job + "*") if not p.name.endswith((".log.zst", ".idx"))]
+
+
 class Crash(unittest.TestCase):
     def crashed(self, host, act):
         """Does something during which the host is expected to die."""
@@ -30,7 +35,9 @@ class Crash(unittest.TestCase):
     def test_kill_at_every_point(self):
         reached = []
         for point in points():
-            with self.subTest(point=point), Host(env={}) as host:
+            stop = point.startswith(("stop", "destroy"))
+            # What was stopped is to go at once, whatever is kept of the others.
+            with self.subTest(point=point), Host(sets=[] if stop else ["jobs.runner_copy_kept_seconds=0"]) as host:
                 host.targets()
                 starts = host.folder / "starts"
                 undone = host.folder / "undone"
@@ -38,7 +45,6 @@ class Crash(unittest.TestCase):
                 host.shell_scenario("long", f"echo $$ >> {starts}; echo first; exec sleep 600", revert=f"echo undone >> {undone}")
                 host.terminate()
                 host.start(env={"OPERON_CRASH_AT": point})
-                stop = point.startswith(("stop", "destroy"))
                 name = "long" if stop else "one"
                 key = {"Idempotency-Key": "k-" + point}
                 posted = []
@@ -53,6 +59,8 @@ class Crash(unittest.TestCase):
                 reached.append(point) if died else None
                 self.assertTrue(died, f"the point {point} was never reached")
                 host.restart()
+                if point.startswith("destroy"):
+                    until("its removal goes on unasked", lambda j=posted[0].json["jobId"]: not left_behind(host, j))
                 again = host.post_run(name, key)
                 self.assertEqual(again.status, 201, again)
                 job = again.json["jobId"]
@@ -73,6 +81,8 @@ class Crash(unittest.TestCase):
                     until("its process is gone", lambda p=pid: not pathlib.Path(f"/proc/{p}").exists())
                 self.assertEqual(sum(j["jobId"] == job for j in host.jobs()), 1)
                 self.assertIn(host.status(job), ENDED)
+                until("its log is archived and nothing else of it left", lambda j=job: any(host.state.rglob(j + ".log.zst")) and not left_behind(host, j))
+                self.assertNotIn("could not remove an ended run", host.log_text())
         self.assertEqual(sorted(reached), points())
 
     def test_kill_with_many_runs(self):

@@ -8,8 +8,8 @@ import unittest
 
 from operon_harness import BUILD, Host
 
-ENV, KUBE, PASSWORD, TOKEN, ADMIN = (f"canary-{word}-4f8a91c2d7" for word in ("env", "kube", "password", "token", "admin"))
-CANARIES = (ENV, KUBE, PASSWORD, TOKEN, ADMIN)
+ENV, WRONG, KUBE, PASSWORD, TOKEN, ADMIN = (f"canary-{word}-4f8a91c2d7" for word in ("env", "refused", "kube", "password", "token", "admin"))
+CANARIES = (ENV, WRONG, KUBE, PASSWORD, TOKEN, ADMIN)
 
 KUBECONFIG = f"""
 apiVersion: v1
@@ -56,7 +56,7 @@ class Secrets(unittest.TestCase):
         job = host.api("POST", "/scenarios/run", body).json["jobId"]
         self.assertEqual(host.wait_ended(job)["status"], "Succeeded")
         host.logs(job)
-        host.api("POST", "/scenarios/run", {**body, "environment": {"MY_PASSWORD": "wrong-" + ENV}})
+        host.api("POST", "/scenarios/run", {**body, "environment": {"MY_PASSWORD": "wrong-" + WRONG}})
         host.api("POST", "/scenarios/run", {**body, "environment": {"MY_PASSWORD": ENV, "COUNT": "many"}})
         host.api("POST", "/scenarios/run", {**body, "environment": {"MY_PASSWORD": ENV, "LD_PRELOAD": ENV}})
         host.api("POST", "/scenarios/run", {**body, "scenarioImage": "quay.io/x/y:z", "registryUrl": "registry.example", "scenarioRepository": "a/b", "username": "u",
@@ -71,7 +71,7 @@ class Secrets(unittest.TestCase):
             host.api("GET", path)
         metrics = host.probe("/metrics").text
         ctl = subprocess.run([str(BUILD / "bin" / "operonctl"), "--server", f"http://127.0.0.1:{host.port}", "run", "secretive", "--cluster", "shop", "--set",
-                              f"MY_PASSWORD=wrong-{ENV}"], capture_output=True, text=True, env={"OPERON_TOKEN": ADMIN, "PATH": "/usr/bin:/bin"}, timeout=60)
+                              f"MY_PASSWORD=wrong-{WRONG}"], capture_output=True, text=True, env={"OPERON_TOKEN": ADMIN, "PATH": "/usr/bin:/bin"}, timeout=60)
         self.assertNotEqual(ctl.returncode, 0)
         host.terminate()
         places = self.seen + [("metrics", metrics), ("log", host.log_text()), ("operonctl", ctl.stdout + ctl.stderr)]
@@ -84,6 +84,10 @@ class Secrets(unittest.TestCase):
         host = self.host
         host.shell_scenario("short", "echo done")
         host.wait_ended(host.run("short"))
+        host.shell_scenario("long", "exec sleep 600")
+        long = host.run("long", files=[{"name": "f", "content": base64.b64encode(ENV.encode()).decode(), "mountPath": "/var/secret"}])
+        host.wait_status(long, "Running")
+        self.assertTrue(any(ENV.encode() in p.read_bytes() for p in host.state.rglob("secret")), "or the test shows nothing")
         paths = [host.state, *host.state.rglob("*")]
         self.assertGreater(len(paths), 3)
         for path in paths:

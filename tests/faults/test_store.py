@@ -1,7 +1,9 @@
 """Faults 11 and 12: a full disk, a read-only state directory, a torn store."""
 
+import contextlib
 import os
 import pathlib
+import sqlite3
 import subprocess
 import unittest
 
@@ -104,18 +106,29 @@ class TornStore(unittest.TestCase):
                 self.assertEqual(answer.json["status"], status, "no other end than the true one")
         self.assertEqual(self.host.wait_ended(self.host.run("short"))["status"], "Succeeded", "and it works on")
 
-    def test_fault_12_damaged_file_is_refused_and_kept(self):
+    def refused_and_kept(self, damage):
         self.host.wait_ended(self.host.run("short"))
         self.host.terminate()
         path = self.database()
-        pathlib.Path(str(path) + "-wal").unlink(missing_ok=True)  # or SQLite mends the file from its journal
+        with contextlib.closing(sqlite3.connect(path)) as database:  # or SQLite mends the file from its journal
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            page = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'pending_blobs'").fetchone()[0]
+            size = database.execute("PRAGMA page_size").fetchone()[0]
         with open(path, "r+b") as f:
-            f.seek(0)
-            f.write(b"this is no database file at all.")
+            damage(f, (page - 1) * size, size)
         process = subprocess.run(self.host.command(), capture_output=True, text=True, timeout=30)
         self.assertNotEqual(process.returncode, 0)
         self.assertIn(str(path), process.stderr)
         self.assertTrue(path.exists(), "nothing is deleted that might be rescued")
+
+    def test_fault_12_damaged_file_is_refused_and_kept(self):
+        self.refused_and_kept(lambda file, place, size: file.write(b"this is no database file at all."))
+
+    def test_fault_12_damage_where_no_start_looks_is_refused_too(self):
+        def overwrite(file, place, size):
+            file.seek(place)
+            file.write(b"\xa5" * size)
+        self.refused_and_kept(overwrite)
 
 
 if __name__ == "__main__":

@@ -224,9 +224,10 @@ class Host:
     def thread_count(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
-    def resident_bytes(self):
+    def resident_bytes(self, which="VmRSS"):
+        """At present; `which="VmHWM"`: the most there was since the start."""
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(which + ":"):
                 return int(line.split()[1]) * 1024
         return 0
 

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "core/base/json.hpp"
@@ -61,21 +62,31 @@ struct Sink {
   const std::function<bool(std::string_view)>* take = nullptr;
   CURL* easy = nullptr;
   bool left = false;
+  std::exception_ptr thrown;
 };
 
-size_t on_bytes(char* data, size_t size, size_t count, void* user) {
-  auto& sink = *static_cast<Sink*>(user);
-  size_t bytes = size * count;
+/// False: no more of this answer is wanted.
+bool take_bytes(Sink& sink, std::string_view bytes) {
   long status = 0;
   curl_easy_getinfo(sink.easy, CURLINFO_RESPONSE_CODE, &status);
   if (sink.take && status >= 200 && status < 300) {
-    if ((*sink.take)(std::string_view(data, bytes))) return bytes;
-    sink.left = true;
+    sink.left = !(*sink.take)(bytes);
+    return !sink.left;
+  }
+  if (sink.body->size() + bytes.size() > answer_bytes_max) return false;
+  sink.body->append(bytes);
+  return true;
+}
+
+/// An exception must not pass through libcurl, which would leave its handle unusable for ever.
+size_t on_bytes(char* data, size_t size, size_t count, void* user) noexcept {
+  auto& sink = *static_cast<Sink*>(user);
+  try {
+    return take_bytes(sink, std::string_view(data, size * count)) ? size * count : 0;
+  } catch (...) {
+    sink.thrown = std::current_exception();
     return 0;
   }
-  if (sink.body->size() + bytes > answer_bytes_max) return 0;
-  sink.body->append(data, bytes);
-  return bytes;
 }
 
 struct HeaderList {
@@ -115,6 +126,7 @@ struct Client::Impl {
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);
     const CURLcode result = curl_easy_perform(easy);
+    if (sink.thrown) std::rethrow_exception(sink.thrown);
     if (result != CURLE_OK && !sink.left) {
       throw Error{Code::unavailable, "no answer from " + settings.server + ": " + curl_easy_strerror(result) +
                                          " (is operond running? --server or OPERON_SERVER names another address)"};
@@ -147,7 +159,11 @@ nlohmann::json Client::json(std::string_view method, const std::string& path, co
   const Answer answer = request(method, path, body ? body->dump() : std::string{}, headers);
   if (answer.status < 200 || answer.status >= 300) throw refusal(answer.status, answer.body);
   if (answer.body.empty()) return nullptr;
-  return base::parse_json(answer.body, {.bytes_max = answer_bytes_max, .depth_max = 64});
+  try {
+    return base::parse_json(answer.body, {.bytes_max = answer_bytes_max, .depth_max = 64});
+  } catch (const Error& e) {  // the server's fault, not the command line's
+    throw Error{Code::unknown, impl_->settings.server + path + " answered something else than operond does: " + e.what()};
+  }
 }
 
 void Client::stream(const std::string& path, const std::function<bool(std::string_view)>& take, const Headers& headers) {

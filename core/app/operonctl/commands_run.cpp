@@ -47,19 +47,25 @@ Scenario look_up(Client& client, const RunOptions& options) {
   return found;
 }
 
-/// The cluster that was named; else the only one; else this machine. Throws Error listing what there is.
+/// The cluster that was named; else the only one; else this machine. Throws Error listing what there is. Of two providers' clusters of one
+/// name none is taken: a run on the wrong one cannot be taken back.
 json choose_cluster(Client& client, const RunOptions& options, const std::string& target_id) {
-  const json rows = cluster_rows(client, target_id);
+  json rows = json::array();
   std::string names;
-  json match;
-  for (const json& row : rows) {
-    const std::string name = row.at("cluster-name"), provider = row.at("provider");
-    names += (names.empty() ? "" : ", ") + provider + "/" + name;
-    if (!options.provider.empty() && provider != options.provider) continue;
-    if (!options.cluster.empty() ? name == options.cluster : (rows.size() == 1 || name == "localhost")) match = row;
+  for (const json& row : cluster_rows(client, target_id)) {
+    names += (names.empty() ? "" : ", ") + row.at("provider").get<std::string>() + "/" + row.at("cluster-name").get<std::string>();
+    if (options.provider.empty() || row.at("provider") == options.provider) rows.push_back(row);
   }
-  if (!match.is_null()) return match;
-  if (rows.empty()) throw Error{Code::not_found, "no provider offers a cluster; see 'operonctl plugin list'"};
+  std::string wanted = options.cluster;
+  if (wanted.empty()) wanted = rows.size() == 1 ? rows[0].at("cluster-name").get<std::string>() : "localhost";
+  json match = json::array();
+  for (const json& row : rows) {
+    if (row.at("cluster-name") == wanted) match.push_back(row);
+  }
+  if (match.size() == 1) return match[0];
+  if (match.size() > 1)
+    throw Error{Code::invalid_argument, "cluster '" + wanted + "' is offered by several providers: give --provider; there are: " + names};
+  if (names.empty()) throw Error{Code::not_found, "no provider offers a cluster; see 'operonctl plugin list'"};
   if (options.cluster.empty()) throw Error{Code::invalid_argument, "which cluster? give --cluster with one of: " + names};
   throw Error{Code::not_found, "cluster '" + options.cluster + "' is not offered; there are: " + names};
 }

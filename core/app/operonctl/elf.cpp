@@ -2,8 +2,9 @@
 
 #include <elf.h>
 
-#include <cstdio>
+#include <charconv>
 #include <cstring>
+#include <string_view>
 
 #include "core/base/files.hpp"
 #include "operon/error.hpp"
@@ -101,8 +102,13 @@ DynamicSymbols read_dynamic_symbols(const std::string& file) {
 std::string glibc_floor(const std::vector<std::string>& versions) {
   std::pair<int, int> highest{0, 0};
   for (const auto& version : versions) {
+    constexpr std::string_view prefix = "GLIBC_";
+    if (!version.starts_with(prefix)) continue;
+    const char* const end = version.data() + version.size();
     int major = 0, minor = 0;
-    if (std::sscanf(version.c_str(), "GLIBC_%d.%d", &major, &minor) == 2) highest = std::max(highest, std::pair{major, minor});
+    const auto dot = std::from_chars(version.data() + prefix.size(), end, major);
+    if (dot.ec != std::errc() || dot.ptr == end || *dot.ptr != '.') continue;
+    if (std::from_chars(dot.ptr + 1, end, minor).ec == std::errc()) highest = std::max(highest, std::pair{major, minor});
   }
   return highest.first == 0 ? "" : "GLIBC_" + std::to_string(highest.first) + "." + std::to_string(highest.second);
 }

@@ -120,7 +120,7 @@ void add_jobs(CLI::App& app, CommandLine& c) {
 
 void add_host(CLI::App& app, CommandLine& c) {
   auto* freeze_command = app.add_subcommand("freeze", "Let no new run start until unfreeze, also across restarts");
-  freeze_command->add_option("--reason", c.reason, "Shown to whoever tries to start a run")->required();
+  freeze_command->add_option("--reason", c.reason, "Shown to whoever tries to start a run; default: who froze it");
   freeze_command->add_flag("--stop-all", c.all, "Stop all runs too, and say how long that took");
   freeze_command->callback([&c] { c.action = [&c] { return freeze(c.settings, c.reason, c.all); }; });
   app.add_subcommand("unfreeze", "Let runs start again")->callback([&c] { c.action = [&c] { return unfreeze(c.settings); }; });

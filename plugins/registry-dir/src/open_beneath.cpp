@@ -15,6 +15,7 @@ namespace {
 
 using operon::Code;
 using operon::Error;
+using operon::Fd;
 
 constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;  // NONBLOCK: a FIFO must not keep us waiting for its writer
 
@@ -35,23 +36,19 @@ int open_link(int folder, const std::string& name) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-Descriptor open_folder(const std::string& path) {
+Fd open_folder(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     throw Error(Code::unavailable,
                 "the scenario folder " + path + " cannot be opened: " + std::strerror(errno) + "; set `path` to a readable folder");
-  return Descriptor(fd);
+  return Fd(fd);
 }
 
-Descriptor open_beneath(int folder, const std::string& name, struct stat& info) {
+Fd open_beneath(int folder, const std::string& name, struct stat& info) {
   int fd = ::openat(folder, name.c_str(), flags | O_NOFOLLOW);
   if (fd < 0 && errno == ELOOP) fd = open_link(folder, name);
   if (fd < 0) fail(errno);
-  Descriptor opened(fd);
+  Fd opened(fd);
   if (::fstat(fd, &info) != 0) fail(errno);
   if (!S_ISREG(info.st_mode)) throw Error(Code::permission_denied, "not a regular file");
   return opened;

@@ -5,27 +5,16 @@
 
 #include <string>
 
+#include "operon/fd.hpp"
+
 namespace registry_dir {
 
-/// A descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor();
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
 /// Opens a folder. Throws operon::Error naming the path.
-Descriptor open_folder(const std::string& path);
+operon::Fd open_folder(const std::string& path);
 
 /// Opens a regular file inside the folder, its state in `info`. A symbolic link is followed only when it stays inside the folder (as the
 /// files of a mounted ConfigMap do). Throws operon::Error(not_found, permission_denied, unavailable) whose text is the reason alone.
-Descriptor open_beneath(int folder, const std::string& name, struct stat& info);
+operon::Fd open_beneath(int folder, const std::string& name, struct stat& info);
 
 /// Reads it all; throws operon::Error(out_of_range) past `bytes_max`.
 std::string read_whole(int fd, size_t bytes_max);

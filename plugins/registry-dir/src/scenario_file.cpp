@@ -95,10 +95,18 @@ bool is_variable_name(const std::string& name) {
          std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-'; });
 }
 
+/// Scalars are text here: `true` and `false` are words.
+bool flag(const Document& document, const std::string& pointer, const json& map, const char* key) {
+  const std::string word = text(document, pointer, map, key);
+  if (!word.empty() && word != "true" && word != "false")
+    fail(document, pointer + "/" + key, std::string("`") + key + "` must be true or false");
+  return word == "true";
+}
+
 std::string read_run(const Document& document, const json& root) {
   const json& run = member(root, "run");
   if (!run.is_object()) fail(document, "/run", "`run` must be a map that says what to run: {argv: [...]}");
-  check_keys(document, "/run", run, {"argv", "workdir", "env", "revert"});
+  check_keys(document, "/run", run, {"argv", "workdir", "env", "revert", "needsKubeconfig"});
   check_argv(document, "/run", run);
   json out{{"argv", run["argv"]}};
   if (std::string workdir = text(document, "/run", run, "workdir"); !workdir.empty()) out["workdir"] = workdir;
@@ -110,11 +118,13 @@ std::string read_run(const Document& document, const json& root) {
     }
     out["env"] = env;
   }
+  if (flag(document, "/run", run, "needsKubeconfig")) out["needsKubeconfig"] = true;
   if (const json& revert = member(run, "revert"); !revert.is_null()) {
     if (!revert.is_object()) fail(document, "/run/revert", "`revert` must be a map that says what to run: {argv: [...]}");
-    check_keys(document, "/run/revert", revert, {"argv"});
+    check_keys(document, "/run/revert", revert, {"argv", "always"});
     check_argv(document, "/run/revert", revert);
     out["revert"] = {{"argv", revert["argv"]}};
+    if (flag(document, "/run/revert", revert, "always")) out["revert"]["always"] = true;
   }
   return out.dump();
 }

@@ -21,7 +21,7 @@ struct Texts {
 struct ScenarioFile {
   Texts texts;
   std::optional<Texts> globals;
-  std::string run;  ///< JSON: {"argv": [...], "workdir"?, "env"?: {...}, "revert"?: {"argv": [...]}}
+  std::string run;  ///< JSON: {"argv": [...], "workdir"?, "env"?: {...}, "revert"?: {"argv": [...], "always"?}, "needsKubeconfig"?}
 };
 
 /// Throws operon::Error(invalid_argument) as "name:line: what". Scalars are text, so that `default: 010` stays what its author wrote.

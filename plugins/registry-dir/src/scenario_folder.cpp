@@ -18,6 +18,7 @@ namespace {
 
 using operon::Code;
 using operon::Error;
+using operon::Fd;
 
 constexpr std::string_view suffix = ".yaml";
 /// File times move in steps of a few milliseconds: two writes within one step cannot be told apart by them.
@@ -86,7 +87,7 @@ ScenarioFolder::ScenarioFolder(std::string path, std::function<void(const std::s
 
 std::vector<std::shared_ptr<const Entry>> ScenarioFolder::list() {
   std::lock_guard lock(mutex_);
-  Descriptor folder = open_folder(path_);
+  const Fd folder = open_folder(path_);
   const auto names = names_in(folder.get());
   std::erase_if(known_, [&](const auto& known) { return names.count(known.first) == 0; });
   std::vector<std::shared_ptr<const Entry>> entries;
@@ -100,7 +101,7 @@ std::shared_ptr<const Entry> ScenarioFolder::find(const std::string& name) {
   const std::string shown = is_scenario_name(name) ? "'" + name + "'" : "of that name";
   if (!is_scenario_name(name)) throw Error(Code::not_found, "no scenario " + shown + " in " + path_).with_field("name");
   std::lock_guard lock(mutex_);
-  Descriptor folder = open_folder(path_);
+  const Fd folder = open_folder(path_);
   struct stat info {};
   if (::fstatat(folder.get(), (name + std::string(suffix)).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
     known_.erase(name);
@@ -131,7 +132,7 @@ ScenarioFolder::Known ScenarioFolder::read(int folder, const std::string& name) 
     if (!is_scenario_name(name)) throw Error(Code::invalid_argument, "a scenario's name is letters, digits, '.', '_' and '-', at most 128");
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    Descriptor opened = open_beneath(folder, file, known.info);
+    const Fd opened = open_beneath(folder, file, known.info);
     int64_t changed = std::max(ns_of(known.info.st_mtim), ns_of(known.info.st_ctim));
     known.settled = ns_of(now) - changed > settle_ns;
     const std::string content = read_whole(opened.get(), scenario_bytes_max);

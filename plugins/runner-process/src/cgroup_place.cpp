@@ -5,8 +5,8 @@
 #include <sstream>
 #include <vector>
 
-#include "fd.hpp"
 #include "files.hpp"
+#include "operon/fd.hpp"
 
 namespace operon::runner_process {
 

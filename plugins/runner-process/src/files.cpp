@@ -71,6 +71,11 @@ void replace_file(const fs::path& path, std::string_view content) {
   }
 }
 
+void make_durable(const fs::path& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file || ::fsync(file.get()) != 0) throw_errno("store", path);
+}
+
 void make_folders(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return;
   if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path) throw_errno("make the folder", path);

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "fd.hpp"
+#include "operon/fd.hpp"
 
 namespace operon::runner_process {
 
@@ -23,6 +23,9 @@ void write_new_file(const std::filesystem::path& path, std::string_view content)
 
 /// Replaces the file by rename.
 void replace_file(const std::filesystem::path& path, std::string_view content);
+
+/// Returns when the file's bytes, or the folder's names, are on the disk.
+void make_durable(const std::filesystem::path& path);
 
 /// Folders, 0700; those that are there already are fine.
 void make_folders(const std::filesystem::path& path);

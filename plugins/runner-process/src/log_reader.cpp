@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <memory>
 
-#include "fd.hpp"
 #include "files.hpp"
+#include "operon/fd.hpp"
 
 namespace operon::runner_process {
 

@@ -88,13 +88,13 @@ void plan_files(const StartRequest& request, const ScenarioRun& run, const std::
   for (size_t i = 0; i < request.files.size(); ++i) {
     const auto& file = request.files[i];
     const auto path = inside(file.mount_path, "files[" + std::to_string(i) + "].mountPath");
-    plan.files.push_back({path, file.blob, {}, file.size});
+    plan.files.push_back({path, file.blob, {}, file.size, file.sha256});
     moved[file.mount_path] = root + "/" + path;
     paths.push_back(path);
   }
   if (request.target.kubeconfig) {
     const auto path = inside(request.kubeconfig_path.empty() ? kubeconfig_path_default : request.kubeconfig_path, "kubeconfigPath");
-    plan.files.push_back({path, {}, *request.target.kubeconfig, request.target.kubeconfig->size()});
+    plan.files.push_back({path, {}, *request.target.kubeconfig, request.target.kubeconfig->size(), {}});
     plan.environment["KUBECONFIG"] = root + "/" + path;
     paths.push_back(path);
   } else if (run.needs_kubeconfig) {
@@ -145,6 +145,7 @@ Plan make_plan(const Configuration& configuration, const StartRequest& request, 
   const auto variables = plan.environment;  // of the caller: the author's own do not see each other, so their order means nothing
   for (const auto& [name, value] : run.environment) {
     check_variable_name(name, "run.env");
+    if (name.starts_with("OPERON_")) refuse("scenarioImage", "run.env." + name + ": is set by the runner itself");
     plan.environment[name] = substitute(value, variables);
     check_variable_value(name, plan.environment[name], "run.env");
   }

@@ -14,7 +14,8 @@ struct PlannedFile {
   std::string path;  ///< below the run's root folder
   std::string blob;  ///< where the bytes are read from; empty when they are `content`
   std::string content;
-  uint64_t size = 0;  ///< bytes
+  uint64_t size = 0;   ///< bytes
+  std::string sha256;  ///< lower-case hex; empty: not announced
 };
 
 struct Plan {

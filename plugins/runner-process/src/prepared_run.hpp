@@ -7,7 +7,7 @@
 
 #include "cgroup_place.hpp"
 #include "configuration.hpp"
-#include "fd.hpp"
+#include "operon/fd.hpp"
 #include "plan.hpp"
 
 namespace operon::runner_process {
@@ -24,15 +24,17 @@ class PreparedRun {
   PreparedRun(const PreparedRun&) = delete;
   PreparedRun& operator=(const PreparedRun&) = delete;
 
-  /// False when a folder of that name is there already.
+  /// False when a folder of that name is there already. A run that is to be undone is on the disk afterwards, under its name.
   bool publish(const std::filesystem::path& folder);
   /// The folder's lock, held since before it was published.
   Fd take_lock() { return std::move(lock_); }
 
  private:
   void write_files(const Plan&, const BlobReader&);
+  void make_files_durable(const Plan&);
 
   std::filesystem::path folder_;
+  const bool durable_;  ///< what has to be undone is known also after a power cut; the disk is waited for only then
   Fd lock_;
   bool published_ = false;
 };

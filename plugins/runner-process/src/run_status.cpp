@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "files.hpp"
-#include "operon/error.hpp"
 #include "operon/run_folder/layout.hpp"
 #include "operon/run_folder/records.hpp"
 #include "operon/run_folder/status.hpp"
@@ -48,7 +47,9 @@ std::optional<RunStatus> read_run_status(const std::filesystem::path& folder) {
     if (record.key == keys::log_lost) status.log_lost = number;
   }
   if (reader.broken() || status.state.empty()) {
-    throw Error(Code::data_loss, "the status of the run in " + folder.string() + " cannot be read");
+    // Replaced by rename, so only a power cut leaves it torn: something may have been running, and has to be ended and undone.
+    status = {};
+    status.state = keys::state_word::starting;
   }
   return status;
 }

@@ -22,7 +22,7 @@ struct RunStatus {
   bool ended() const;
 };
 
-/// None when there is no status yet. Throws Error(data_loss) when it cannot be read.
+/// None when there is no status yet. One that a power cut tore counts as `starting`.
 std::optional<RunStatus> read_run_status(const std::filesystem::path& folder);
 
 /// For the host.

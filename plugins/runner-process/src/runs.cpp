@@ -86,6 +86,14 @@ void Runs::take_up() {
   }
 }
 
+/// For those who wait for the end of a run whose supervisor died before it started anything.
+static sdk::RunState never_started(const std::string& job) {
+  auto state = to_state(job, std::nullopt);
+  state.phase = kinds::job_runner::Phase::stopped;
+  state.message = "ended before anything was started";
+  return state;
+}
+
 /// None when there is no such run.
 std::optional<sdk::RunState> Runs::look(const std::string& job) {
   const auto folder = folder_of(job);
@@ -145,7 +153,7 @@ void Runs::changed(const std::string& job, bool certain) {
     if (over) watcher_.remove(job);
     if (certain || over) host_.notify(kinds::job_runner::notify_kind, job);
     tails_.wake(job, true);
-    if (state && over) tell_waiters(job, *state);
+    if (over) tell_waiters(job, state ? *state : never_started(job));
   } catch (const Error& e) {
     host_.error(std::string("a run could not be looked at: ") + e.what(), {{"job", job}});
   }
@@ -236,7 +244,7 @@ void Runs::stop(const std::string& job, int64_t grace_seconds, OnEnd on_end) {
   }
   ask_to_stop(folder_of(job), grace_seconds);
   const auto after = look(job);  // it may have ended before anybody waited
-  if (after && terminal(after->phase)) tell_waiters(job, *after);
+  if (!after || terminal(after->phase)) tell_waiters(job, after ? *after : never_started(job));
 }
 
 void Runs::logs(const LogsCall& call, const sdk::LogsRequest& request) {

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "fd.hpp"
+#include "operon/fd.hpp"
 
 namespace operon::runner_process {
 

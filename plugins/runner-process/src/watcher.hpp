@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "fd.hpp"
+#include "operon/fd.hpp"
 
 namespace operon::runner_process {
 

@@ -32,6 +32,9 @@ const operon_verb verbs[] = {{{"throw_int", 9}, throw_int, 0, 0},
 const operon_interface table = {sizeof table, sizeof(operon_verb), {"test.throwing/1", 15}, verbs, 3, 0};
 
 const operon_interface* get_interface(operon_plugin*, operon_str) {
+#ifdef INTERFACE_THROWS
+  throw 4;
+#endif
   return &table;
 }
 void destroy(operon_plugin*) {}

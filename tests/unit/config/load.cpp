@@ -143,20 +143,20 @@ TEST_CASE("alias API_PORT") {
 }
 
 TEST_CASE("alias --health-probe-bind-address") {
-  CHECK(load_with({"--health-probe-bind-address", ":8081"}).settings.probe_listen == "0.0.0.0:8081");
+  CHECK(load_with({"--health-probe-bind-address", ":8081"}).settings.probe_listen == ":8081");
   CHECK(load_with({"--health-probe-bind-address=0"}).settings.probe_listen.empty());
 }
 
 TEST_CASE("alias HEALTH_PROBE_ADDR") {
-  CHECK(load_with({}, {{"HEALTH_PROBE_ADDR", ":8081"}}).settings.probe_listen == "0.0.0.0:8081");
+  CHECK(load_with({}, {{"HEALTH_PROBE_ADDR", ":8081"}}).settings.probe_listen == ":8081");
 }
 
 TEST_CASE("alias --metrics-bind-address") {
-  CHECK(load_with({"--metrics-bind-address=:8443"}).settings.metrics.listen == "0.0.0.0:8443");
+  CHECK(load_with({"--metrics-bind-address=:8443"}).settings.metrics.listen == ":8443");
 }
 
 TEST_CASE("alias METRICS_ADDR") {
-  CHECK(load_with({}, {{"METRICS_ADDR", ":8443"}}).settings.metrics.listen == "0.0.0.0:8443");
+  CHECK(load_with({}, {{"METRICS_ADDR", ":8443"}}).settings.metrics.listen == ":8443");
 }
 
 TEST_CASE("alias --grpc-server-address") {

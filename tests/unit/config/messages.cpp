@@ -41,7 +41,8 @@ TEST_CASE("a file that cannot be read or is not a map") {
 
 TEST_CASE("listening beyond loopback without authentication is refused unless asked for in so many words") {
   CHECK(lines(load_with({"--listen=:8080"}).problems) ==
-        "listen: 0.0.0.0:8080 can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start "
+        "flag --listen: listen: :8080 can be reached from other machines, and rest.auth is none, so that everybody who reaches it could "
+        "start "
         "faults; set "
         "rest.auth to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true\n");
   CHECK(load_with({"--listen=:8080", "--rest-allow-remote-without-auth"}).problems.empty());
@@ -50,13 +51,22 @@ TEST_CASE("listening beyond loopback without authentication is refused unless as
 }
 
 TEST_CASE("what is right in itself and wrong together") {
-  CHECK(lines(load_with({"--rest-auth=token-file"}).problems) == "rest.auth is token-file, and no file is named; set rest.token_file\n");
-  CHECK(lines(load_with({"--rest-tls-cert=/c"}).problems) == "rest.tls: cert and key go together; key is missing\n");
+  CHECK(lines(load_with({"--rest-auth=token-file"}).problems) ==
+        "flag --rest-auth: rest.auth is token-file, and no file is named; set rest.token_file\n");
+  CHECK(lines(load_with({"--rest-tls-cert=/c"}).problems) == "flag --rest-tls-cert: rest.tls: cert and key go together; key is missing\n");
   CHECK(lines(load_with({"--metrics-tls-client-ca=/c"}).problems) ==
-        "metrics.tls.client_ca: only a listener with cert and key can ask for certificates\n");
-  CHECK(lines(load_with({"--probe-listen=127.0.0.1:8080"}).problems) == "listen: 127.0.0.1:8080 is asked for twice\n");
+        "flag --metrics-tls-client-ca: metrics.tls.client_ca: only a listener with cert and key can ask for certificates\n");
+  CHECK(lines(load_with({"--probe-listen=127.0.0.1:8080"}).problems) ==
+        "flag --probe-listen: probe_listen: 127.0.0.1:8080 is asked for twice\n");
   CHECK(lines(load_with({"--defaults-runner=runner-proces"}).problems) ==
-        "defaults.runner: there is no plugin instance \"runner-proces\"; configured: runner-process\n");
+        "flag --defaults-runner: defaults.runner: there is no plugin instance \"runner-proces\"; configured: runner-process\n");
+  CHECK(
+      lines(load_with({}, {}, "rest:\n  tls:\n    key: /k\ndefaults:\n  registry: nope\nplugins: {}\nlisten:\n- 127.0.0.1:1\n- :2\n")
+                .problems) ==
+      "operond.yaml:9: listen: :2 can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start "
+      "faults; set rest.auth to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true\n"
+      "operond.yaml:3: rest.tls: cert and key go together; cert is missing\n"
+      "operond.yaml:5: defaults.registry: there is no plugin instance \"nope\"; plugins is empty\n");
   CHECK(lines(load_with({}, {}, "plugins:\n  x:\n    isolation: process\n").problems) ==
         "operond.yaml:2: plugins.x.isolation: process is not available in this version; the only placement is inprocess\n");
 }

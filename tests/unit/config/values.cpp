@@ -48,7 +48,7 @@ TEST_CASE("scalars become JSON by the core schema; what is quoted or doubtful st
 }
 
 TEST_CASE("addresses") {
-  CHECK(address_text(*parse_address(":8080")) == "0.0.0.0:8080");
+  CHECK(address_text(*parse_address(":8080")) == ":8080");
   CHECK(address_text(*parse_address("[::1]:0")) == "[::1]:0");
   CHECK(address_text(*parse_address("localhost:65535")) == "localhost:65535");
   for (const char* bad : {"", "8080", "host", "host:", "host:65536", "::1:8080", "[]:1", "a b:1", "http://x:1", "h:-1", "h:+1"}) {
@@ -61,5 +61,6 @@ TEST_CASE("addresses") {
   CHECK(is_loopback("::1"));
   CHECK_FALSE(is_loopback("127.0.0.1.example.org"));
   CHECK_FALSE(is_loopback("0.0.0.0"));
+  CHECK_FALSE(is_loopback(""));
   CHECK_FALSE(is_loopback("128.0.0.1"));
 }

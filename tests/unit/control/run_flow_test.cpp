@@ -24,6 +24,7 @@ struct Bench {
   std::map<std::string, jobs::Job, std::less<>> table;
   std::vector<jobs::StartCommand> started;
   std::optional<Error> start_error;
+  bool unreadable = false;
   std::unique_ptr<targets::Targets> targets;
   std::unique_ptr<RunFlow> flow;
   std::string target_id;
@@ -47,6 +48,7 @@ struct Bench {
   void make() {
     JobPort port;
     port.get = [this](std::string_view id) -> std::optional<jobs::Job> {
+      if (unreadable) throw Error(Code::data_loss, "the record is damaged");
       const auto it = table.find(id);
       return it == table.end() ? std::nullopt : std::optional(it->second);
     };
@@ -114,6 +116,25 @@ TEST_CASE("a secret value is hidden from what people read while the run lives, a
   body["environment"] = {{"KEY", "sesame-sesame"}};
   t.start(body);
   CHECK(base::scrub("the key is sesame-sesame") == "the key is ***REDACTED***");
+}
+
+TEST_CASE("a start that failed leaves its secrets hidden: its record may hold words of the runner") {
+  Bench t;
+  auto body = t.body();
+  body["environment"] = {{"KEY", "sesame-of-a-failed-run"}};
+  t.start_error = Error(Code::unavailable, "the runner is away");
+  CHECK(t.refusal(body).find("the runner is away") != std::string::npos);
+  CHECK(base::scrub("the key is sesame-of-a-failed-run") == "the key is ***REDACTED***");
+}
+
+TEST_CASE("a record that cannot be read does not fail another run's start") {
+  Bench t;
+  auto body = t.body();
+  body["environment"] = {{"KEY", "sesame-sesame"}};
+  for (int i = 0; i < 40; ++i) {
+    t.unreadable = i >= 10;
+    CHECK(t.refusal(body) == "started");
+  }
 }
 
 TEST_CASE("the runner is the request's, else the default's; one that cannot take the scenario is refused") {

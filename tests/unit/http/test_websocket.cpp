@@ -87,6 +87,44 @@ TEST_CASE("a frame that comes with the handshake is not lost") {
   CHECK(read_frame(peer).payload == "early");
 }
 
+TEST_CASE("a frame against the rules that comes with the handshake is answered as a later one") {
+  TestServer server;
+  for (const auto& [frame, code] : {std::pair{masked(0x88, "\x03\xe9"), 1001}, std::pair{std::string("\x81\x02hi"), 1002}}) {
+    FedSource fed;
+    server.make_source = [&] { return fed.source(); };
+    Peer peer(server.address());
+    REQUIRE(peer.ask(get("/stream", upgrade) + frame).status == 101);
+    CHECK(close_code(read_frame(peer)) == code);
+    CHECK(peer.closed());
+    CHECK(eventually([&] { return fed.gone(); }));
+  }
+}
+
+TEST_CASE("a peer that is dropped and sleeps on, past its next ping, holds no other stream up") {
+  ServerLimits limits;
+  limits.write_ms_max = 400ms;
+  limits.ping_ms = 100ms;
+  limits.stream_threads = 1;
+  TestServer server(limits);
+  FedSource fed;
+  server.make_source = [&] { return fed.source(); };
+  Peer asleep(server.address(), 4096);
+  asleep.send(get("/stream", upgrade));
+  asleep.read_until("\r\n\r\n");
+  fed.feed(std::string(64u << 20, 'x'));
+  CHECK(eventually([&] { return fed.gone(); }));
+  CHECK(eventually([&] { return !asleep.try_send(masked(0x8a, "")); }));  // cut, though it read nothing
+
+  FedSource other;
+  server.make_source = [&] { return other.source(); };
+  Peer awake(server.address());
+  REQUIRE(awake.ask(get("/stream", upgrade)).status == 101);
+  other.feed("a line\n");
+  Frame frame = read_frame(awake);
+  if (frame.first == 0x89) frame = read_frame(awake);
+  CHECK(frame.payload == "a line");
+}
+
 TEST_CASE("a bad handshake is refused in words") {
   TestServer server;
   FedSource fed;

@@ -44,6 +44,7 @@ FakeRunner::FakeRunner(std::string name, std::filesystem::path dir) : name_(std:
   if (dir_.empty()) return;
   std::filesystem::create_directories(dir_);
   for (const auto& file : std::filesystem::directory_iterator(dir_)) {
+    if (file.path().extension() == ".new") continue;  // a process that was killed left it half-written
     std::ifstream in(file.path());
     const json text = json::parse(in);
     FakeRun run;

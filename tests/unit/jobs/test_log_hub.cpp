@@ -105,7 +105,7 @@ TEST_CASE("missing bytes are a visible line, and offsets stay true") {
   host.runner->write("a", "before");
   host.runner->event("a", R"({"offset":1000006})");
   host.runner->write("a", "after\n");
-  const std::string due = "before\n[operon: 1000000 bytes missing here]\nafter\n";
+  const std::string due = "before\nERROR: 1000000 bytes missing here\nafter\n";
   Stream live(*host.hub, "a", following());
   live.drain();
   CHECK(live.got == due);
@@ -130,6 +130,26 @@ TEST_CASE("a follower over a host's restart: the log goes on at its offset") {
   Stream follower(*host.hub, "a", following());
   follower.drain();
   CHECK(follower.got == "one\ntwo\n");
+}
+
+TEST_CASE("whoever reads the log of an ended run gets all of it, also what is still on its way") {
+  LogHost host;
+  host.begin("a");
+  host.runner->write("a", "one\n");
+  LogOptions whole, tail;
+  whole.ended = tail.ended = true;
+  tail.tail_lines = 2;
+  Stream all(*host.hub, "a", whole), last(*host.hub, "a", tail);
+  CHECK(all.drain() == Got::wait);
+  CHECK(last.drain() == Got::wait);
+  CHECK(last.got.empty());
+  host.runner->write("a", "two\nthree\n");
+  CHECK(last.drain() == Got::wait);
+  REQUIRE(host.finish("a"));
+  CHECK(all.drain() == Got::end);
+  CHECK(last.drain() == Got::end);
+  CHECK(all.got == "one\ntwo\nthree\n");
+  CHECK(last.got == "two\nthree\n");
 }
 
 TEST_CASE("a log that was never begun ends with its run, and needs no archive") {

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "core/jobs/log_upstream.hpp"
 #include "log_fixture.hpp"
 #include "operon/error.hpp"
 
@@ -25,11 +26,11 @@ TEST_CASE("a follower that takes nothing is dropped, told, and slows nobody") {
     return *asleep.wakes > 0;  // let go: its stream is woken to hear it
   }));
   CHECK(asleep.drain() == Got::dropped);
-  CHECK(asleep.got == "[operon: dropped, this follower took nothing for 0 s while there was more to read]\n");
+  CHECK(asleep.got == "ERROR: dropped, this follower took nothing for 0 s while there was more to read\n");
   host.runner->write("a", "more\n");
   CHECK(awake.drain() == Got::wait);
   CHECK(awake.got == "something\nmore\n");
-  CHECK(dropped_marker(30000) == "[operon: dropped, this follower took nothing for 30 s while there was more to read]\n");
+  CHECK(dropped_marker(30000) == "ERROR: dropped, this follower took nothing for 30 s while there was more to read\n");
 }
 
 TEST_CASE("an upstream that breaks off is read again from the offset") {
@@ -63,7 +64,7 @@ TEST_CASE("a run that its runner knows nothing of: an empty log ends, a begun on
   never.drain();
   lost.drain();
   CHECK(never.got.empty());
-  CHECK(lost.got == "some\n[operon: the rest of this log could not be read from the runner]\n");
+  CHECK(lost.got == "some\nERROR: the rest of this log could not be read from the runner\n");
 }
 
 TEST_CASE("a log past log_bytes_max is cut, and says so") {
@@ -76,7 +77,42 @@ TEST_CASE("a log past log_bytes_max is cut, and says so") {
   REQUIRE(host.finish("a"));
   Stream stream(*host.hub, "a");
   stream.drain();
-  CHECK(stream.got == "1234567890\n[operon: log cut here, it reached 10 B (log_bytes_max)]\n");
+  CHECK(stream.got == "1234567890\nERROR: log cut here, it reached 10 B (log_bytes_max)\n");
+}
+
+TEST_CASE("a runner that claims an offset past log_bytes_max gets a cut log, not a hole") {
+  LogLimits limits;
+  limits.log_bytes_max = 1000;
+  LogHost host(limits);
+  host.begin("a");
+  host.runner->write("a", "one\n");
+  host.runner->event("a", R"({"offset":1099511627776})");
+  host.runner->write("a", "two\n");
+  REQUIRE(host.finish("a"));
+  Stream stream(*host.hub, "a");
+  stream.drain();
+  CHECK(stream.got == "one\nERROR: log cut here, it reached 1000 B (log_bytes_max)\n");
+}
+
+TEST_CASE("a log that is still coming after its run's end is read on") {
+  TemporaryFolder folder;
+  FakeRunners runners;
+  auto runner = std::make_shared<FakeRunner>();
+  runners.add(runner);
+  runner->set("a", Phase::running);
+  UpstreamTiming timing;
+  timing.end_drain_ms = 100;
+  auto live = std::make_shared<LiveLog>("a", LogPaths(folder.path, "a"), LogLimits{}, runners, timing, [] {});
+  live->begin("fake", std::nullopt);
+  const int64_t ended = monotonic_ms();
+  live->end([] {});
+  REQUIRE(eventually([&] { return monotonic_ms() > ended + 80; }));
+  runner->write("a", "one\n");
+  CHECK_FALSE(live->tend(ended + 150));
+  runner->write("a", "two\n");  // it was not told to end
+  CHECK(live->spool().end() == 8);
+  CHECK(live->tend(ended + timing.end_most_ms + 1));  // but not for ever
+  live->stop();
 }
 
 TEST_CASE("too many followers are an error, and leaving makes room") {
@@ -124,12 +160,11 @@ TEST_CASE("no room for the spool: followers are told, nothing is lost when there
   host.runner->write("a", "does not\n");
   follower.drain();
   ::setrlimit(RLIMIT_FSIZE, &before);
-  CHECK(follower.got == "fits\n[operon: the log stands still, it cannot be stored: File too large]\n");
+  CHECK(follower.got == "fits\nERROR: the log stands still, it cannot be stored: File too large\n");
   REQUIRE(eventually([&] {
     follower.drain();
-    return follower.got.size() > 80;
+    return follower.got.ends_with("\ndoes not\n");
   }));
-  CHECK(follower.got.substr(follower.got.size() - 9) == "does not\n");
   REQUIRE(host.finish("a"));
   CHECK(host.hub->tail("a", 100) == "fits\ndoes not\n");
 }

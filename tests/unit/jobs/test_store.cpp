@@ -293,3 +293,38 @@ TEST_CASE("sqlite: secrets of a request are wiped from the file with it") {
   const std::string bytes((std::istreambuf_iterator<char>(in)), {});
   CHECK(bytes.find("canary-secret-value") == std::string::npos);
 }
+
+TEST_CASE("sqlite: secrets of a request leave the log file even when somebody reads at first") {
+  testing::TemporaryFolder folder;
+  const auto file = folder.path / "state.db";
+  SqliteLimits limits;
+  limits.tidy_after_ms = std::chrono::milliseconds(20);
+  auto store = open_sqlite_store(file, limits);
+  store->insert(record("a", 1), request("a"));
+  sqlite3* reader = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &reader) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM jobs", nullptr, nullptr, nullptr) == SQLITE_OK);
+  store->update_now(record("a", 1, Phase::running), true);
+  const auto holds = [&] {
+    std::ifstream in(file.string() + "-wal", std::ios::binary);
+    return std::string((std::istreambuf_iterator<char>(in)), {}).find("canary-secret-value") != std::string::npos;
+  };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);  // some tries fail
+  REQUIRE(testing::eventually([&] { return std::chrono::steady_clock::now() > until; }));
+  CHECK(holds());
+  sqlite3_exec(reader, "COMMIT", nullptr, nullptr, nullptr);
+  CHECK(testing::eventually([&] { return !holds(); }));
+  sqlite3_close(reader);
+}
+
+TEST_CASE("sqlite: a store that is closed leaves everything in its file, and no log file beside it") {
+  testing::TemporaryFolder folder;
+  const auto file = folder.path / "state.db";
+  auto store = open_sqlite_store(file, {});
+  store->insert(record("a", 1), request("a"));
+  REQUIRE(store->get("a"));  // reading connections are open too
+  store->update_now(record("a", 1, Phase::running), true);
+  store.reset();
+  CHECK_FALSE(std::filesystem::exists(file.string() + "-wal"));
+  CHECK(open_sqlite_store(file, {})->get("a")->job.phase == Phase::running);
+}

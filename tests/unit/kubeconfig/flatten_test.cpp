@@ -50,6 +50,34 @@ TEST_CASE("data that is there wins over a path, which is then not read") {
   CHECK(flat(config, "x")["clusters"][0]["cluster"] == json::parse(R"({"server":"https://a","certificate-authority-data":"Zm9v"})"));
 }
 
+TEST_CASE("a credential program beside its file is named by its whole path, one in PATH by its name") {
+  base::TemporaryFolder folder;
+  const auto command = [&](const std::string& written) {
+    auto file = folder.write("config", one("{server: https://a}", "{exec: {command: " + written + "}}"));
+    return flat(Kubeconfig::load(file), "x")["users"][0]["user"]["exec"]["command"].get<std::string>();
+  };
+  CHECK(command("./bin/login") == (folder.path() / "bin/login").string());
+  CHECK(command("bin/login") == (folder.path() / "bin/login").string());
+  CHECK(command("login") == "login");
+  CHECK(command("/bin/login") == "/bin/login");
+}
+
+TEST_CASE("in a file of the host's own an unfinished entry is refused alone") {
+  base::TemporaryFolder folder;
+  auto file = folder.write("config",
+                           "clusters: [{name: c, cluster: {server: https://a}}, {name: empty}]\n"
+                           "users: [{name: bad, user: {token: [x]}}]\n"
+                           "contexts: [{name: none, context: {namespace: n}}, {name: half, context: {cluster: empty}},\n"
+                           " {name: user, context: {cluster: c, user: bad}}, {name: x, context: {cluster: c}}]\n");
+  const auto config = Kubeconfig::load(file);
+  CHECK(config.contexts().size() == 4);
+  CHECK(flat(config, "x")["clusters"][0]["cluster"]["server"] == "https://a");
+  const std::string where = file.string();
+  CHECK(refusal([&] { config.flatten("none"); }) == "context 'none' (" + where + ":3): `cluster` is missing");
+  CHECK(refusal([&] { config.flatten("half"); }) == "cluster 'empty' (" + where + ":1): `server` is missing");
+  CHECK(refusal([&] { config.flatten("user"); }) == "user 'bad' (" + where + ":2): `token` must be text");
+}
+
 TEST_CASE("what cannot be made self-contained says which part is missing") {
   base::TemporaryFolder folder;
   auto refused = [&](const std::string& cluster, const std::string& user) {

@@ -161,3 +161,36 @@ TEST_CASE("stop cuts questions that are still in flight") {
   asked->reply("1");  // to nobody: the plugin's instance is destroyed
   asked.reset();
 }
+
+TEST_CASE("an instance is not destroyed under a sink that still runs") {
+  struct Held final : CallObserver {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool inside = false, open = false;
+    bool on_chunk(uint32_t, std::string_view) noexcept override { return true; }
+    void on_end(Outcome) noexcept override {
+      std::unique_lock lock(mutex);
+      inside = true;
+      changed.notify_all();
+      changed.wait(lock, [this] { return open; });
+    }
+  };
+  std::shared_ptr<base::ServiceCall> asked;
+  ServiceHost host([&](std::shared_ptr<base::ServiceCall> call) { std::atomic_store(&asked, std::move(call)); });
+  auto held = std::make_shared<Held>();
+  host.one->start(host.verb("host_service"), "{}", {}, held);
+  REQUIRE(eventually([&] { return std::atomic_load(&asked) != nullptr; }));
+  std::thread service([&] { asked->reply("1"); });  // the sink's done() ends the call, whose observer holds it up
+  {
+    std::unique_lock lock(held->mutex);
+    REQUIRE(held->changed.wait_for(lock, 30s, [&] { return held->inside; }));
+  }
+  host.instances.stop(100ms);
+  CHECK(host.info().faults == 0);  // destroy() asks the host twice
+  {
+    std::lock_guard lock(held->mutex);
+    held->open = true;
+    held->changed.notify_all();
+  }
+  service.join();
+}

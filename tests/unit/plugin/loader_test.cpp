@@ -81,6 +81,7 @@ TEST_CASE("an instance that create() does not give is refused") {
   CHECK(refusal_of("misbehaving_create_nothing") == "DIR/libmisbehaving.so: instance 'one': create() gave no instance");
   CHECK(refusal_of("misbehaving_no_quiesce") == "DIR/libmisbehaving.so: create() gave an instance without quiesce()");
   CHECK(refusal_of("throwing_create", throwing_manifest()) == "DIR/libthrowing.so: instance 'one': create() threw through the C interface");
+  CHECK(refusal_of("throwing_interface", throwing_manifest()) == "DIR/libthrowing.so: get_interface() threw through the C interface");
   CHECK(refusal_of("throwing_configure", throwing_manifest()) ==
         "DIR/libthrowing.so: instance 'one' refused its configuration (operon.yaml:7): plugin instance 'one', plugin configure: the verb "
         "threw something through "

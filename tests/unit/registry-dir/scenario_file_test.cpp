@@ -42,6 +42,14 @@ run:
   CHECK(s.run == R"x({"argv":["ping","-c","$(COUNT)","5"],"env":{"LC_ALL":"C","N":"5"},"revert":{"argv":["true"]},"workdir":"sub"})x");
 }
 
+TEST_CASE("what the run part says of its target and of undoing reaches the runner as truth values") {
+  CHECK(parse_scenario("title: T\nrun: {argv: [a], needsKubeconfig: true, revert: {argv: [b], always: true}}", "s").run ==
+        R"({"argv":["a"],"needsKubeconfig":true,"revert":{"always":true,"argv":["b"]}})");
+  CHECK(parse_scenario("title: T\nrun: {argv: [a], needsKubeconfig: false, revert: {argv: [b], always: false}}", "s").run ==
+        R"({"argv":["a"],"revert":{"argv":["b"]}})");
+  CHECK(refusal("title: T\nrun:\n  argv: [a]\n  needsKubeconfig: yes") == "s.yaml:4: `needsKubeconfig` must be true or false");
+}
+
 TEST_CASE("a malformed one says file, line and what to write") {
   CHECK(refusal("") == "s.yaml:1: a scenario must be a map with title, description, fields, globals and run");
   CHECK(refusal("run: {argv: [x]}") == "s.yaml:1: `title` is missing");
@@ -50,7 +58,8 @@ TEST_CASE("a malformed one says file, line and what to write") {
   CHECK(refusal("title: T\nrun:\n  argv: []") == "s.yaml:2: `argv` must be a list of texts: the program and its arguments");
   CHECK(refusal("title: T\nrun:\n  argv: echo hi") == "s.yaml:2: `argv` must be a list of texts: the program and its arguments");
   CHECK(refusal("title: T\nrun:\n  argv: [a, [b]]") == "s.yaml:3: an argument must be text");
-  CHECK(refusal("title: T\nrun:\n  argv: [a]\n  cwd: /") == "s.yaml:4: unknown key 'cwd'; known are argv, workdir, env, revert");
+  CHECK(refusal("title: T\nrun:\n  argv: [a]\n  cwd: /") ==
+        "s.yaml:4: unknown key 'cwd'; known are argv, workdir, env, revert, needsKubeconfig");
   CHECK(refusal("title: T\nrun:\n  argv: [a]\n  env: {A=B: c}") == "s.yaml:4: not the name of an environment variable");
   CHECK(refusal("title: T\nrun:\n  argv: [a]\n  revert:\n    argv: x") ==
         "s.yaml:4: `argv` must be a list of texts: the program and its arguments");

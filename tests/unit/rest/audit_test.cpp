@@ -65,6 +65,6 @@ TEST_CASE("audit: one line for each mutation, also for a refused one, with who a
   CHECK(count(text, "status=422") == 1);
   CHECK(count(text, "method=DELETE") == 1);
   CHECK(count(text, "user=ada") == 4);
-  CHECK(count(text, "job=" + id) >= 2);
+  CHECK(count(text, "jobId=" + id) >= 2);
   CHECK(text.find("sesame-sesame") == std::string::npos);
 }

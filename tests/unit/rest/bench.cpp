@@ -160,6 +160,7 @@ Answer Bench::ask(const std::string& method, const std::string& path, const Ask&
   request.request_id = "req-1";
   request.peer = "127.0.0.1";
   request.caller = {"ada", http::Role::admin};
+  request.wants_websocket = what.websocket;
   request.header = [&what](std::string_view name) -> std::optional<std::string> {
     const auto it = what.headers.find(std::string(name));
     return it == what.headers.end() ? std::nullopt : std::optional(it->second);

@@ -45,6 +45,7 @@ struct Ask {
   std::string query = {};  ///< "a=1&b=2", as it is (nothing is decoded here)
   std::string body = {};
   std::map<std::string, std::string> headers = {};
+  bool websocket = false;
 };
 
 /// Registries `near` and `far`, runners `alpha` (dir) and `beta` (anything), providers `left` (a, both, localhost) and `right` (b, both).

@@ -63,8 +63,10 @@ TEST_CASE("logs: every refusal, in JSON or as a frame") {
   CHECK(refusal("tailLines=1.5").substr(0, 12) == "bad_request:");
   CHECK(refusal("tailLines=99999999999999999999").substr(0, 12) == "bad_request:");
 
-  const auto frame = t.ask("GET", "/scenarios/run/nope/logs", {.headers = {{"Upgrade", "WebSocket"}}});
-  CHECK(frame.status == 404);
+  // Half a handshake is no WebSocket: its refusal is JSON like every other.
+  CHECK(t.ask("GET", "/scenarios/run/nope/logs", {.headers = {{"Upgrade", "websocket"}}}).error() ==
+        "not_found: Job with ID 'nope' not found");
+  const auto frame = t.ask("GET", "/scenarios/run/nope/logs", {.websocket = true});
   CHECK(frame.response.websocket);
   REQUIRE(frame.response.stream);
   CHECK(test::read_all(*frame.response.stream) == "ERROR: Job with ID 'nope' not found\n");
@@ -105,6 +107,18 @@ TEST_CASE("logs: what is left is told before the host stops") {
   t.stream->drain();
   t.reader->script = {{jobs::LogReader::Got::data, "left\n"}};
   CHECK(test::read_all(*t.stream) == "left\nERROR: the host is stopping; the run goes on, follow its log again in a moment\n");
+}
+
+TEST_CASE("logs: a run that never pauses does not keep the host from stopping") {
+  Scripted t;
+  t.stream->set_waker([] {});
+  t.reader->script.assign(1000, {jobs::LogReader::Got::data, std::string(64 << 10, 'x') + "\n"});
+  std::string text;
+  CHECK(t.stream->read(text, 64 << 10) == Got::data);
+  t.stream->drain();
+  const auto rest = test::read_all(*t.stream);
+  CHECK(rest.ends_with("\nERROR: the host is stopping; the run goes on, follow its log again in a moment\n"));
+  CHECK(rest.size() < 2 << 20);
 }
 
 TEST_CASE("logs: a dropped follower is told") {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "core/rest/openapi_text.hpp"
@@ -18,6 +19,15 @@ TEST_CASE("root: JSON for programs, a page for browsers, and every link leads to
     path = path.substr(0, path.find('?'));
     INFO(path);
     CHECK(t.router.match(link.at("method").get<std::string>(), path).route != nullptr);
+  }
+  for (const auto& route : t.router.routes()) {
+    if (route.pattern == "/" || route.pattern.ends_with('/')) continue;  // this page; a name that is missing
+    INFO(http::to_string(route.method) << " " << route.pattern);
+    const auto& links = description.at("routes");
+    CHECK(std::any_of(links.begin(), links.end(), [&](const json& link) {
+      const std::string path = link.at("path");
+      return link.at("method") == http::to_string(route.method) && path.substr(0, path.find('?')) == route.pattern;
+    }));
   }
   const auto page = t.ask("GET", "/", {.headers = {{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}}});
   CHECK(page.response.content_type == "text/html; charset=utf-8");

@@ -69,6 +69,12 @@ TEST_CASE("scenarios: every refusal") {
     CHECK(refusal("/scenarios") == "502 unavailable: the registry is away");
     CHECK(refusal("/scenarios/detail/hello") == "502 unavailable: the registry is away");
   }
+  t.plugins.instances[0]->on(kinds::scenario_registry::id, "list", [](const std::string&, const auto&) -> std::string {
+    throw Error(Code::resource_exhausted, "token: abcdefgh12").with_retry_after_ms(4100);
+  });
+  const auto later = t.ask("POST", "/scenarios");
+  CHECK(later.error() == "too_many_requests: token: ***REDACTED***");
+  CHECK(later.response.headers == std::vector<std::pair<std::string, std::string>>{{"Retry-After", "5"}});
   test::make_dead_registry(*t.plugins.instances[0], Code::deadline_exceeded);
   CHECK(refusal("/scenarios").substr(0, 3) == "504");
   t.plugins.instances.erase(t.plugins.instances.begin(), t.plugins.instances.begin() + 2);

@@ -154,6 +154,9 @@ TEST_CASE("the environment is built from scratch, the author's variables last") 
   CHECK(plan.environment.at("HOME") == "/state/runs/j/home");
   CHECK_FALSE(plan.environment.contains("CANARY_OF_THE_HOST"));
   CHECK(plan.workdir == "/state/runs/j/home");
+  CHECK(refusal([] {
+          plan_of(request("j", {"prog"}, {{"env", {{"OPERON_RUN", "x"}}}}));
+        }) == "run.env.OPERON_RUN: is set by the runner itself");
 }
 
 TEST_CASE("cgroup v2 is found through the mounts") {

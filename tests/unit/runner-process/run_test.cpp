@@ -120,6 +120,31 @@ TEST_CASE("a file shorter than announced leaves nothing behind") {
   CHECK(fs::is_empty(fs::path(runner.state()) / "tmp"));
 }
 
+TEST_CASE("a file that is not the one announced starts nothing") {
+  Runner runner;
+  auto r = shell("a", "true");
+  operon::testing::Options options;
+  options.blobs["blob-1"] = "abc";
+  r.files = {{"x", "/x", "blob-1", 3, std::string(64, '0')}};
+  CHECK(runner.call("start", r, options).code == Code::data_loss);
+  CHECK(runner.call("inspect", RunRequest{"a", {}}).code == Code::not_found);
+  r.files[0].sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+  CHECK(runner.run(r, options).phase == Phase::succeeded);
+}
+
+TEST_CASE("a link that a run puts in the way of its files does not lead their removal astray") {
+  Runner runner;
+  const auto elsewhere = runner.scratch() / "elsewhere";
+  fs::create_directory(elsewhere);
+  std::ofstream(elsewhere / "x") << "precious";
+  auto r = shell("a", "cd ../root && mv etc was && ln -s " + elsewhere.string() + " etc");
+  r.files = {{"x", "/etc/x", "blob-1", 3, ""}};
+  operon::testing::Options options;
+  options.blobs["blob-1"] = "abc";
+  CHECK(runner.run(r, options).phase == Phase::succeeded);
+  CHECK(content(elsewhere / "x") == "precious");
+}
+
 TEST_CASE("limits hold for the run") {
   Runner runner(json{{"limits", {{"openFiles", 77}, {"fileBytes", 4096}}}});
   CHECK(runner.run(shell("a", "ulimit -n; ulimit -c; grep NoNewPrivs /proc/self/status")).phase == Phase::succeeded);

@@ -87,6 +87,21 @@ TEST_CASE("what the first process left in the background ends with it") {
   CHECK_FALSE(alive(pid_in(left)));
 }
 
+TEST_CASE("whoever waits for the end of a run that never came to start is answered") {
+  Runner runner;
+  const auto program = runner.scratch() / "supervisor", go = runner.scratch() / "go";
+  std::ofstream(program) << "#!/bin/sh\nwhile [ ! -e " + go.string() + " ]; do sleep 0.01; done\n";  // holds the lock, and dies
+  fs::permissions(program, fs::perms::owner_all);
+  runner.restart({{"supervisor", program.string()}});
+  const auto starting = runner.host().start(id, "start", shell("a", "true"));
+  REQUIRE(eventually([&] { return fs::exists(runner.run_folder("a")); }));
+  const auto stopping = runner.host().start(id, "stop", StopRequest{"a", {}, 1});
+  REQUIRE(eventually([&] { return fs::exists(runner.run_folder("a") / "stop"); }));
+  std::ofstream(go) << "go";
+  CHECK(starting.wait().code == Code::unavailable);
+  CHECK(stopping.wait().as<RunState>().phase == Phase::stopped);
+}
+
 TEST_CASE("stop of a job that never was is NOT_FOUND") {
   Runner runner;
   const auto result = runner.call("stop", StopRequest{"nobody", {}, 5});

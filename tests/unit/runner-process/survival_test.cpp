@@ -105,6 +105,18 @@ TEST_CASE("a supervisor that died while no host was there is made up for at the 
   CHECK(runner.wait("a").phase == Phase::failed);
 }
 
+TEST_CASE("a status that a power cut tore does not keep the run from its end") {
+  Runner runner;
+  const auto undone = runner.scratch() / "undone";
+  start_and_kill_host(runner.state(), shell("a", "sleep 300", {{"revert", {{"argv", {"touch", undone.string()}}}}}), [] {});
+  runner.host().stop();
+  REQUIRE(::kill(status_number(runner.run_folder("a"), "supervisor-pid"), SIGKILL) == 0);
+  std::ofstream(runner.run_folder("a") / "status", std::ios::trunc).close();
+  runner.restart();
+  CHECK(eventually([&] { return fs::exists(undone); }));
+  CHECK(runner.wait("a").phase == Phase::failed);
+}
+
 TEST_CASE("a supervisor that is asked to end (SIGTERM) stops and undoes the run") {
   Runner runner;
   runner.start(shell("a", "sleep 300", {{"revert", {{"argv", {"echo", "undone"}}}}}));

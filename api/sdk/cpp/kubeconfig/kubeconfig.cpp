@@ -27,6 +27,7 @@ struct Entry {
   json body;
   std::string where;             ///< "file:line"
   std::filesystem::path folder;  ///< what relative paths are relative to
+  std::string fault;             ///< why it cannot be handed out; empty: nothing is wrong with it
 };
 
 std::string title(const char* kind, const Entry& entry) {
@@ -70,7 +71,7 @@ std::vector<Entry> entries_of(const yaml::Document& document, const char* list, 
     const json& item = (*found)[i];
     const std::string where = document.where(list_pointer + "/" + std::to_string(i));
     if (!item.is_object()) throw Error(Code::invalid_argument, where + ": an entry of `" + list + "` must be a map");
-    Entry entry{text_of(item, "name"), json::object(), where, folder};
+    Entry entry{text_of(item, "name"), json::object(), where, folder, {}};
     if (entry.name.empty()) throw Error(Code::invalid_argument, where + ": an entry of `" + list + "` has no `name`");
     auto body = item.find(part);
     if (body != item.end() && !body->is_null()) {
@@ -115,6 +116,31 @@ void write_in(json& body, const char* key, const char* data_key, const Entry& en
 }
 
 using PathTreatment = std::function<void(json&, const char*, const char*, const Entry&, const char*, bool)>;
+
+/// As clients do: the program of an `exec` user is found from the file's folder, unless it is searched for in PATH.
+void place_program(json& body, const Entry& entry) {
+  const auto exec = body.find("exec");
+  if (exec == body.end() || !exec->is_object()) return;
+  const std::filesystem::path command(text_of(*exec, "command"));
+  if (command.is_relative() && command.has_parent_path()) (*exec)["command"] = (entry.folder / command).lexically_normal().string();
+}
+
+/// Runs `check` on each entry; with `apart` what it throws becomes the entry's fault.
+template <class Check>
+void check_each(std::vector<Entry>& entries, bool apart, Check check) {
+  for (auto& entry : entries) {
+    try {
+      check(entry);
+    } catch (const Error& e) {
+      if (!apart) throw;
+      entry.fault = e.what();
+    }
+  }
+}
+
+void refuse_faulty(const Entry& entry) {
+  if (!entry.fault.empty()) throw Error(Code::failed_precondition, entry.fault);
+}
 
 void make_text(json& body, std::initializer_list<const char*> keys) {
   for (const char* key : keys) {
@@ -164,9 +190,10 @@ Kubeconfig Kubeconfig::parse(std::string_view text, const std::string& name, Tru
   data.clusters = entries_of(document, "clusters", "cluster", folder);
   data.contexts = entries_of(document, "contexts", "context", folder);
   data.users = entries_of(document, "users", "user", folder);
-  for (const auto& entry : data.clusters) detail::check_cluster(entry.body, title("cluster", entry), trust);
-  for (const auto& entry : data.contexts) detail::check_context(entry.body, title("context", entry));
-  for (const auto& entry : data.users) detail::check_user(entry.body, title("user", entry), trust);
+  const bool apart = trust.entries_apart;
+  check_each(data.clusters, apart, [&](const Entry& e) { detail::check_cluster(e.body, title("cluster", e), trust); });
+  check_each(data.contexts, apart, [](const Entry& e) { detail::check_context(e.body, title("context", e)); });
+  check_each(data.users, apart, [&](const Entry& e) { detail::check_user(e.body, title("user", e), trust); });
   return config;
 }
 
@@ -200,6 +227,7 @@ std::vector<Context> Kubeconfig::contexts() const {
 Kubeconfig::Data::Chosen Kubeconfig::Data::choose(const std::string& name) const {
   const Entry* context = find(contexts, name);
   if (!context) throw Error(Code::not_found, "no context '" + shown(name) + "'");
+  refuse_faulty(*context);
   const std::string cluster_name = text_of(context->body, "cluster"), user_name = text_of(context->body, "user");
   const Entry* cluster = find(clusters, cluster_name);
   const Entry* user = find(users, user_name);
@@ -208,6 +236,8 @@ Kubeconfig::Data::Chosen Kubeconfig::Data::choose(const std::string& name) const
   };
   if (!cluster) throw missing("cluster", cluster_name);
   if (!user && !user_name.empty()) throw missing("user", user_name);
+  refuse_faulty(*cluster);
+  if (user) refuse_faulty(*user);
   return {*context, *cluster, user};
 }
 
@@ -228,6 +258,7 @@ std::string emit_one(const Entry& context, const Entry& cluster, const Entry* us
            {"users", json::array()}};
   if (user) {
     json user_body = user->body;
+    place_program(user_body, *user);
     treat(user_body, "client-certificate", "client-certificate-data", *user, "user", true);
     treat(user_body, "client-key", "client-key-data", *user, "user", true);
     treat(user_body, "tokenFile", "token", *user, "user", false);  // a token file wins over a token, as in client-go
@@ -237,7 +268,7 @@ std::string emit_one(const Entry& context, const Entry& cluster, const Entry* us
   return yaml::emit(out);
 }
 
-void make_absolute(json& body, const char* key, const char*, const Entry& entry, const char*, bool) {
+void keep_path(json& body, const char* key, const char*, const Entry& entry, const char*, bool) {
   const std::filesystem::path path(text_of(body, key));
   if (!path.empty()) body[key] = (path.is_relative() ? entry.folder / path : path).string();
 }
@@ -251,13 +282,7 @@ std::string Kubeconfig::flatten(const std::string& name) const {
 
 std::string Kubeconfig::with_paths(const std::string& name) const {
   const auto [context, cluster, user] = data_->choose(name);
-  if (!user) return emit_one(context, cluster, nullptr, make_absolute);
-  Entry own = *user;
-  if (auto exec = own.body.find("exec"); exec != own.body.end() && exec->is_object()) {
-    // As in every client: a program named by a path is looked for beside its kubeconfig, one named by a word on the PATH.
-    if (text_of(*exec, "command").find('/') != std::string::npos) make_absolute(*exec, "command", nullptr, own, nullptr, false);
-  }
-  return emit_one(context, cluster, &own, make_absolute);
+  return emit_one(context, cluster, user, keep_path);
 }
 
 std::vector<std::filesystem::path> default_files() {

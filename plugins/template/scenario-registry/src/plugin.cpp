@@ -11,7 +11,7 @@ using operon::Error;
 using operon::members::read;
 using operon::members::require;
 
-class @CLASS @ : public ScenarioRegistry {
+class @CLASS@ : public ScenarioRegistry {
  public:
   /// Already valid against schema.json. What is thrown here keeps the configuration before in force.
   void configure(Call&, const nlohmann::json& configuration) override {
@@ -23,7 +23,8 @@ class @CLASS @ : public ScenarioRegistry {
       read(entry, "title", scenario.title);
       read(entry, "description", scenario.description);
       read(entry, "seconds", seconds);
-      scenario.summary.reference = "@NAME@://" + scenario.summary.name;
+      // What stands before "://" says which runners can take it: `dir` is for those that run an `argv`, such as runner-process.
+      scenario.summary.reference = "dir://" + scenario.summary.name;
       scenario.run = nlohmann::json{{"argv", entry.at("argv")}}.dump();
       scenario.fields.push_back(duration(seconds));
       scenarios[scenario.summary.name] = std::move(scenario);
@@ -67,4 +68,4 @@ class @CLASS @ : public ScenarioRegistry {
   std::map<std::string, Scenario> scenarios_;
 };
 
-OPERON_PLUGIN(@CLASS @, "@NAME@", "0.1.0")
+OPERON_PLUGIN(@CLASS@, "@NAME@", "0.1.0")

@@ -20,6 +20,4 @@ static void scenarios_are_listed_and_found() {
   CHECK(host->breaches().empty());
 }
 
-int main() {
-  scenarios_are_listed_and_found();
-}
+int main() { scenarios_are_listed_and_found(); }

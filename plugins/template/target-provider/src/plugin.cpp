@@ -8,7 +8,7 @@ using namespace operon::sdk;
 using operon::Code;
 using operon::Error;
 
-class @CLASS @ : public TargetProvider {
+class @CLASS@ : public TargetProvider {
  public:
   /// Already valid against schema.json. What is thrown here keeps the configuration before in force.
   void configure(Call&, const nlohmann::json& configuration) override {
@@ -42,7 +42,7 @@ class @CLASS @ : public TargetProvider {
     return it->second;
   }
 
-  ProbeAnswer probe(Call & call, const ClusterRequest& request) override {
+  ProbeAnswer probe(Call& call, const ClusterRequest& request) override {
     const auto access = get(call, request);
     return {!access.cluster_api_url.empty(), access.cluster_api_url.empty() ? "no api_url is configured" : ""};
   }
@@ -52,4 +52,4 @@ class @CLASS @ : public TargetProvider {
   std::map<std::string, ClusterAccess> clusters_;
 };
 
-OPERON_PLUGIN(@CLASS @, "@NAME@", "0.1.0")
+OPERON_PLUGIN(@CLASS@, "@NAME@", "0.1.0")

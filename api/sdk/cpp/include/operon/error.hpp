@@ -46,15 +46,15 @@ class Error : public std::runtime_error {
   /// How long to wait before trying again, in milliseconds.
   std::optional<int64_t> retry_after_ms() const noexcept { return retry_after_ms_; }
 
-  Error&& with_reason(std::string reason) && {
+  Error with_reason(std::string reason) && {
     reason_ = std::move(reason);
     return std::move(*this);
   }
-  Error&& with_field(std::string field) && {
+  Error with_field(std::string field) && {
     field_ = std::move(field);
     return std::move(*this);
   }
-  Error&& with_retry_after_ms(int64_t ms) && {
+  Error with_retry_after_ms(int64_t ms) && {
     retry_after_ms_ = ms;
     return std::move(*this);
   }

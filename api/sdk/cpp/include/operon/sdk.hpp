@@ -1,5 +1,6 @@
-/// operon/sdk.hpp: everything a plugin's author needs. A class derived from one kind, its verbs, and OPERON_PLUGIN: see
-/// operon/sdk/plugin.hpp for the shape, and the plugin template for whole examples.
+/// operon/sdk.hpp: what most authors need: a class derived from one kind, its verbs, and OPERON_PLUGIN. See operon/sdk/plugin.hpp for the
+/// shape, and the plugin template for whole examples. A scenario registry includes operon/sdk/scenario_registry.hpp too, and links
+/// operon::fields; a job runner whose runs live in memory includes operon/sdk/memory_runner.hpp.
 #pragma once
 
 #include "operon/error.hpp"

@@ -19,8 +19,10 @@ struct Trust {
   bool exec = false;        ///< `exec` and `auth-provider` users: programs that the client runs
   bool files = false;       ///< certificate-authority, client-certificate, client-key, tokenFile: paths that are read
   bool link_local = false;  ///< servers and proxies at link-local and cloud metadata addresses
+  /// A broken or unfinished entry (kubectl writes contexts without a cluster) is refused when it is asked for, not the whole file at once.
+  bool entries_apart = false;
 
-  static Trust host_files() { return {true, true, true}; }  ///< for files that the host's administrator configured
+  static Trust host_files() { return {true, true, true, true}; }  ///< for files that the host's administrator configured
 };
 
 struct Context {

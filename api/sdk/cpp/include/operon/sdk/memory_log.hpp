@@ -16,6 +16,10 @@ namespace operon::sdk {
 class MemoryLog : public std::enable_shared_from_this<MemoryLog> {
  public:
   explicit MemoryLog(size_t log_bytes_max = 1u << 20) : log_bytes_max_(log_bytes_max) {}
+  /// Its followers end as NOT_FOUND.
+  ~MemoryLog() { wake(); }
+  MemoryLog(const MemoryLog&) = delete;
+  MemoryLog& operator=(const MemoryLog&) = delete;
 
   void append(std::string_view bytes) {
     {

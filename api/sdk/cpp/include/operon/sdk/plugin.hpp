@@ -145,6 +145,7 @@ struct Boundary {
   static operon_status create(const operon_host_api* api, operon_str name, operon_plugin** out,
                               const operon_plugin_api** out_api) noexcept {
     static const operon_plugin_api plugin_api = {sizeof(operon_plugin_api), concurrency(), &configure, &get_interface, &quiesce, &destroy};
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): the size of a member that is a pointer is meant
     if (!OPERON_HAS(api, operon_host_api, call)) return OPERON_FAILED_PRECONDITION;
     try {
       const Host host(api, std::string(view(name)));

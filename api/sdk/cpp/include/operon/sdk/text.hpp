@@ -38,13 +38,13 @@ inline Error make_error(operon_status status, std::string_view message, std::str
   const auto details = nlohmann::json::parse(details_json, nullptr, false);
   if (!details.is_object()) return error;
   if (const auto it = details.find("reason"); it != details.end() && it->is_string()) {
-    (void)std::move(error).with_reason(it->get<std::string>());
+    error = std::move(error).with_reason(it->get<std::string>());
   }
   if (const auto it = details.find("field"); it != details.end() && it->is_string()) {
-    (void)std::move(error).with_field(it->get<std::string>());
+    error = std::move(error).with_field(it->get<std::string>());
   }
   if (const auto it = details.find("retryAfterMs"); it != details.end() && it->is_number_integer()) {
-    (void)std::move(error).with_retry_after_ms(it->get<int64_t>());
+    error = std::move(error).with_retry_after_ms(it->get<int64_t>());
   }
   return error;
 }

@@ -1,11 +1,11 @@
-/// fd.hpp: a descriptor that closes itself.
+/// operon/fd.hpp: a descriptor that closes itself.
 #pragma once
 
 #include <unistd.h>
 
 #include <utility>
 
-namespace operon::runner_process {
+namespace operon {
 
 class Fd {
  public:
@@ -29,4 +29,4 @@ class Fd {
   int fd_ = -1;
 };
 
-}  // namespace operon::runner_process
+}  // namespace operon
