@@ -160,12 +160,13 @@ class KubeService final : public base::Service {
     const json object = base::parse_json(call->request_json(), {limits_.request_bytes_max, 64});
     if (!object.is_object()) throw Error(Code::invalid_argument, "the request must be an object");
     const auto verb = call->verb();
+    if (verb == "info") return call->reply(json{{"namespace", client_->config().name_space}, {"server", client_->config().server}}.dump());
     if (verb == "request") return request(call, object);
     if (verb == "watch") return watch(call, object);
     if (verb == "log") return log(call, object);
     if (verb == "exec") return exec_in(call, object);
     throw Error(Code::unimplemented,
-                "operon.host.kube/1 has the verbs request, watch, log and exec, not \"" + base::printable(verb, 40) + "\"");
+                "operon.host.kube/1 has the verbs info, request, watch, log and exec, not \"" + base::printable(verb, 40) + "\"");
   }
 
  private:

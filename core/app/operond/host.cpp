@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "core/app/operond/authentication.hpp"
+#include "core/app/operond/kubernetes.hpp"
 #include "core/app/operond/limits.hpp"
 #include "core/app/operond/probe_routes.hpp"
 #include "core/app/operond/readiness.hpp"
@@ -107,6 +108,13 @@ void Host::Parts::load_plugins(const config::Settings& settings) {
   instances.add_service(jobs::make_kv_service(store));
   instances.add_service(metrics::make_metrics_service());
   instances.add_service(net::make_http_service(http_client));
+  instances.add_service(make_kubernetes_service(settings.kubernetes, [this](std::string_view instance) {
+    std::vector<kube::PermissionRule> rules;
+    for (auto& p : instances.permissions_of(instance)) {
+      rules.push_back({std::move(p.api_groups), std::move(p.resources), std::move(p.verbs), {}, std::move(p.namespaces)});
+    }
+    return rules;
+  }));
   instances.on_notify([this](const std::string& instance, std::string_view kind, std::string_view key) {
     if (auto* table = notified.load(std::memory_order_acquire)) table->on_notify(instance, kind, key);
   });
