@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "core/app/operonctl/command_words.hpp"
 #include "operon/error.hpp"
 
 namespace operon::ctl {
@@ -11,20 +12,6 @@ std::string join(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
   return out;
-}
-
-std::vector<std::string> commands_of(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
-  return names;
-}
-
-std::vector<std::string> options_of(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
 }
 
 const std::vector<const CLI::App*> all_of(const CLI::App& app) {

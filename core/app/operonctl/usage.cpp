@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "core/app/operonctl/command_words.hpp"
 #include "core/base/text.hpp"
 
 namespace operon::ctl {
@@ -16,20 +17,6 @@ const CLI::App& innermost(const CLI::App& app, std::string& path) {
     path += " " + here->get_name();
   }
   return *here;
-}
-
-std::vector<std::string> commands_of(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
-  return names;
-}
-
-std::vector<std::string> options_of(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
 }
 
 std::string did_you_mean(const std::vector<std::string>& near) {
