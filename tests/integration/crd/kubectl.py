@@ -1,0 +1,126 @@
+"""What the tests of the custom resources share: kubectl on the API server that $KUBECONFIG leads to, a namespace of its own, the definitions applied once.
+
+Standard library only. kubectl is $KUBECTL, the newest of ~/.cache/operon-cluster/VERSION, or the PATH's; it must know --subresource (1.24).
+"""
+import copy
+import functools
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import subprocess
+import sys
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[3]
+CRD = SOURCE / "api/crd"
+CALL_SECONDS_MAX = 60
+CEL_SINCE = 25
+SKIPPED = 77
+
+
+def program():
+    built = sorted(pathlib.Path.home().glob(".cache/operon-cluster/*/kubectl"), key=lambda p: [int(n) for n in p.parent.name.split(".") if n.isdigit()])
+    return os.environ.get("KUBECTL") or (str(built[-1]) if built else shutil.which("kubectl"))
+
+
+def kubectl(*words, given=None, fine=True):
+    """Runs it; `given` is an object or a text for its standard input. Fails unless it ends as `fine` says; None: either way."""
+    text = json.dumps(given) if isinstance(given, (dict, list)) else given
+    done = subprocess.run([program(), *map(str, words)], input=text, capture_output=True, text=True, timeout=CALL_SECONDS_MAX)
+    if fine is not None and (done.returncode == 0) != fine:
+        raise AssertionError(f"kubectl {' '.join(map(str, words))} ended with {done.returncode}\n{done.stdout}{done.stderr}\ngiven: {text}")
+    return done
+
+
+@functools.cache
+def server_minor():
+    return int(json.loads(kubectl("version", "-o", "json").stdout)["serverVersion"]["minor"].rstrip("+"))
+
+
+def has_cel():
+    return server_minor() >= CEL_SINCE
+
+
+DEFINITIONS = ("krkntargetrequests.krkn.krkn-chaos.dev", "krknoperatortargetproviders.krkn.krkn-chaos.dev", "krknoperatortargets.krkn.krkn-chaos.dev", "runs.operon.dev")
+
+
+@functools.cache
+def apply_definitions():
+    folder = CRD / ("bases" if has_cel() else "without-cel")
+    kubectl("apply", "-k", folder)
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", *[f"crd/{name}" for name in DEFINITIONS])
+
+
+class CrdTest(unittest.TestCase):
+    """A namespace for each class; its objects have names that the class chooses."""
+
+    @classmethod
+    def setUpClass(cls):
+        apply_definitions()
+        cls.namespace = "operon-test-" + secrets.token_hex(4)
+        kubectl("create", "namespace", cls.namespace)
+        cls.addClassCleanup(kubectl, "delete", "namespace", cls.namespace, "--wait=false", fine=None)
+
+    def in_namespace(self, *words, **how):
+        return kubectl("-n", self.namespace, *words, **how)
+
+    def create(self, thing):
+        return json.loads(self.in_namespace("create", "-o", "json", "-f", "-", given=thing).stdout)
+
+    def get(self, kind, name):
+        return json.loads(self.in_namespace("get", kind, name, "-o", "json").stdout)
+
+    def patch(self, kind, name, change, *words, fine=True):
+        return self.in_namespace("patch", kind, name, "--type=merge", *words, "-p", json.dumps(change), fine=fine)
+
+    def assert_accepted(self, thing):
+        self.in_namespace("create", "--dry-run=server", "-f", "-", given=thing)
+
+    def assert_refused(self, thing, message):
+        self.assertIn(message, self.in_namespace("create", "--dry-run=server", "-f", "-", given=thing, fine=False).stderr)
+
+    def columns(self, kind, *words):
+        return self.in_namespace("get", kind, *words).stdout.splitlines()[0].split("  ")
+
+    def assert_columns(self, kind, expected, *words):
+        shown = [word.strip() for word in self.columns(kind, *words) if word.strip()]
+        self.assertEqual([word.upper() for word in expected], shown)
+
+    def assert_explained(self, kind, *parts):
+        text = kubectl("explain", kind, "--recursive").stdout
+        for part in parts:
+            self.assertIn(part, text)
+
+
+def changed(thing, **members):
+    """A copy with members of spec changed, or removed when None."""
+    thing = copy.deepcopy(thing)
+    for name, value in members.items():
+        thing["spec"].pop(name.replace("_", "-"), None)
+        if value is not None:
+            thing["spec"][name.replace("_", "-")] = value
+    return thing
+
+
+def undescribed(schema, path=""):
+    """Paths of a schema's members without a description; what every object has is left out."""
+    found = []
+    for inner in ("items", "additionalProperties"):
+        found += undescribed(schema.get(inner, {}), path + "[]")
+    for name, member in schema.get("properties", {}).items():
+        if (path, name) != ("", "metadata") and not member.get("description"):
+            found.append(f"{path}.{name}")
+        found += undescribed(member, f"{path}.{name}")
+    return found
+
+
+def main():
+    if not os.environ.get("KUBECONFIG"):
+        print("no cluster to test with: set KUBECONFIG, or run it below tests/cluster/control_plane.py")
+        sys.exit(SKIPPED)
+    if not program():
+        print("no kubectl to test with: set KUBECTL")
+        sys.exit(SKIPPED)
+    unittest.main(module="__main__", verbosity=2)

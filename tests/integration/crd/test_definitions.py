@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""The definitions as such: structural, described down to the last member, and the same without rules for old servers."""
+import json
+
+from kubectl import CRD, DEFINITIONS, CrdTest, kubectl, main, undescribed
+
+
+def rendered(folder):
+    """The definitions that a folder's kustomization makes, by name."""
+    text = kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", given=kubectl("kustomize", CRD / folder).stdout).stdout
+    decoder, things = json.JSONDecoder(), []
+    while text.strip():
+        thing, end = decoder.raw_decode(text.lstrip())
+        things += thing["items"] if thing["kind"] == "List" else [thing]
+        text = text.lstrip()[end:]
+    return {thing["metadata"]["name"]: thing for thing in things}
+
+
+def without_rules(node):
+    if isinstance(node, dict):
+        return {name: without_rules(member) for name, member in node.items() if name != "x-kubernetes-validations"}
+    return [without_rules(member) for member in node] if isinstance(node, list) else node
+
+
+class Definitions(CrdTest):
+    def test_the_server_finds_them_structural(self):
+        for name in DEFINITIONS:
+            conditions = {c["type"]: (c["status"], c.get("message")) for c in json.loads(kubectl("get", "crd", name, "-o", "json").stdout)["status"]["conditions"]}
+            self.assertEqual("True", conditions["Established"][0], name)
+            self.assertEqual("True", conditions["NamesAccepted"][0], name)
+            self.assertNotEqual("True", conditions.get("NonStructuralSchema", ("False",))[0], conditions)
+
+    def test_the_overlay_without_rules_differs_in_nothing_else(self):
+        whole, bare = rendered("bases"), rendered("without-cel")
+        self.assertEqual(set(DEFINITIONS), set(whole))
+        self.assertNotIn("x-kubernetes-validations", json.dumps(bare), "name the new rule's path in api/crd/without-cel/kustomization.yaml")
+        self.assertEqual({name: without_rules(thing) for name, thing in whole.items()}, bare)
+
+    def test_every_member_is_described(self):
+        for name, thing in rendered("bases").items():
+            self.assertEqual([], undescribed(thing["spec"]["versions"][0]["schema"]["openAPIV3Schema"]), name)
+
+
+if __name__ == "__main__":
+    main()
