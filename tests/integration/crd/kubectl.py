@@ -108,7 +108,8 @@ def undescribed(schema, path=""):
     """Paths of a schema's members without a description; what every object has is left out."""
     found = []
     for inner in ("items", "additionalProperties"):
-        found += undescribed(schema.get(inner, {}), path + "[]")
+        if inner in schema:
+            found += undescribed(schema[inner], path + "[]")
     for name, member in schema.get("properties", {}).items():
         if (path, name) != ("", "metadata") and not member.get("description"):
             found.append(f"{path}.{name}")
