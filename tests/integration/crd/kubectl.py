@@ -34,6 +34,18 @@ def kubectl(*words, given=None, fine=True):
     return done
 
 
+def rendered(folder):
+    """The objects that a folder's kustomization makes."""
+    manifests = kubectl("kustomize", folder).stdout
+    text = kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", given=manifests).stdout.strip()
+    things = []
+    while text:
+        thing, end = json.JSONDecoder().raw_decode(text)
+        things += thing["items"] if thing["kind"] == "List" else [thing]
+        text = text[end:].lstrip()
+    return things
+
+
 @functools.cache
 def server_minor():
     return int(json.loads(kubectl("version", "-o", "json").stdout)["serverVersion"]["minor"].rstrip("+"))

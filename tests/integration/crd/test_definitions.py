@@ -2,18 +2,11 @@
 """The definitions as such: structural, described down to the last member, and the same without rules for old servers."""
 import json
 
-from kubectl import CRD, DEFINITIONS, CrdTest, kubectl, main, undescribed
+from kubectl import CRD, DEFINITIONS, CrdTest, kubectl, main, rendered, undescribed
 
 
-def rendered(folder):
-    """The definitions that a folder's kustomization makes, by name."""
-    text = kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", given=kubectl("kustomize", CRD / folder).stdout).stdout
-    decoder, things = json.JSONDecoder(), []
-    while text.strip():
-        thing, end = decoder.raw_decode(text.lstrip())
-        things += thing["items"] if thing["kind"] == "List" else [thing]
-        text = text.lstrip()[end:]
-    return {thing["metadata"]["name"]: thing for thing in things}
+def by_name(folder):
+    return {thing["metadata"]["name"]: thing for thing in rendered(CRD / folder)}
 
 
 def without_rules(node):
@@ -31,13 +24,13 @@ class Definitions(CrdTest):
             self.assertNotEqual("True", conditions.get("NonStructuralSchema", ("False",))[0], conditions)
 
     def test_the_overlay_without_rules_differs_in_nothing_else(self):
-        whole, bare = rendered("bases"), rendered("without-cel")
+        whole, bare = by_name("bases"), by_name("without-cel")
         self.assertEqual(set(DEFINITIONS), set(whole))
         self.assertNotIn("x-kubernetes-validations", json.dumps(bare), "name the new rule's path in api/crd/without-cel/kustomization.yaml")
         self.assertEqual({name: without_rules(thing) for name, thing in whole.items()}, bare)
 
     def test_every_member_is_described(self):
-        for name, thing in rendered("bases").items():
+        for name, thing in by_name("bases").items():
             self.assertEqual([], undescribed(thing["spec"]["versions"][0]["schema"]["openAPIV3Schema"]), name)
 
 
