@@ -1,6 +1,6 @@
 """What the tests of the custom resources share: kubectl on the API server that $KUBECONFIG leads to, a namespace of its own, the definitions applied once.
 
-Standard library only. kubectl is $KUBECTL, the newest of ~/.cache/operon-cluster/VERSION, or the PATH's; it must know --subresource (1.24).
+Standard library only. kubectl is $KUBECTL, the newest that was built below ~/.cache, or the PATH's; it must know --subresource (1.24).
 """
 import copy
 import functools
@@ -21,8 +21,9 @@ SKIPPED = 77
 
 
 def program():
-    built = sorted(pathlib.Path.home().glob(".cache/operon-cluster/*/kubectl"), key=lambda p: [int(n) for n in p.parent.name.split(".") if n.isdigit()])
-    return os.environ.get("KUBECTL") or (str(built[-1]) if built else shutil.which("kubectl"))
+    built = [path for pattern in (".cache/operon/*/*/kubectl", ".cache/operon-cluster/*/kubectl") for path in pathlib.Path.home().glob(pattern)]
+    newest = max(built, key=lambda path: path.stat().st_mtime, default=None)
+    return os.environ.get("KUBECTL") or (str(newest) if newest else shutil.which("kubectl"))
 
 
 def kubectl(*words, given=None, fine=True):
@@ -131,7 +132,7 @@ def undescribed(schema, path=""):
 
 def main():
     if not os.environ.get("KUBECONFIG"):
-        print("no cluster to test with: set KUBECONFIG, or run it below tests/cluster/control_plane.py")
+        print("no cluster to test with: set KUBECONFIG, or run it with tests/cluster/cluster run")
         sys.exit(SKIPPED)
     if not program():
         print("no kubectl to test with: set KUBECTL")

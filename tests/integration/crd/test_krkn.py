@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """krkn-operator's three custom resources: what its programs and users write is taken as it is, and what cannot be right is refused with a reason."""
+import os
 import unittest
 
-from kubectl import CrdTest, changed, has_cel, kubectl, main
+from kubectl import CRD, CrdTest, changed, has_cel, kubectl, main, server_minor
 
 GROUP = "krkn.krkn-chaos.dev/v1alpha1"
 UUID = "0b9f4a52-8c5e-4e0e-9d0e-2f6d8c1b7a10"
@@ -137,6 +138,29 @@ class AsUpstreamWrites(CrdTest):
         self.create(named(PROVIDER, "applied"))
         self.in_namespace("apply", "-f", "-", given=changed(named(PROVIDER, "applied"), active=False))
         self.assertIs(False, self.get("kotp", "applied")["spec"]["active"])
+
+
+@unittest.skipUnless(os.environ.get("OPERON_OWN_CLUSTER"), "the cluster is not the tests' own")
+class FromBefore(CrdTest):
+    def test_an_object_that_a_newer_rule_would_refuse_still_lives(self):
+        if server_minor() < 30:
+            self.skipTest("the server judges what did not change as well")
+        kubectl("apply", "-k", CRD / "without-cel")
+        try:
+            self.create(changed(TARGET, clusterAPIURL=None))
+        finally:
+            kubectl("apply", "-k", CRD / "bases")
+        self.assert_refused_soon(named(changed(TARGET, clusterAPIURL=None), "twin"), "clusterAPIURL is required")
+        self.patch("kot", "production", {"status": {"ready": False}}, "--subresource=status")
+        self.patch("kot", "production", {"metadata": {"labels": {"team": "a"}}})
+        self.assertIs(False, self.get("kot", "production")["status"]["ready"])
+
+    def assert_refused_soon(self, thing, message):
+        """The server takes a changed definition up after a moment."""
+        for _ in range(100):
+            if message in self.in_namespace("create", "--dry-run=server", "-f", "-", given=thing, fine=None).stderr:
+                return
+        self.assert_refused(thing, message)
 
 
 class Shown(CrdTest):
