@@ -92,7 +92,9 @@ class CrdTest(unittest.TestCase):
         self.in_namespace("create", "--dry-run=server", "-f", "-", given=thing)
 
     def assert_refused(self, thing, message):
-        self.assertIn(message, self.in_namespace("create", "--dry-run=server", "-f", "-", given=thing, fine=False).stderr)
+        """`message` may be a tuple: what servers of different ages say. kubectl's own validation, which it falls back on, stays out of it."""
+        told = self.in_namespace("create", "--dry-run=server", "--validate=false", "-f", "-", given=thing, fine=False).stderr
+        self.assertTrue(any(text in told for text in ((message,) if isinstance(message, str) else message)), f"{message!r} is not in: {told}")
 
     def columns(self, kind, *words):
         return self.in_namespace("get", kind, *words).stdout.splitlines()[0].split("  ")
