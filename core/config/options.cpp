@@ -90,7 +90,8 @@ std::vector<Option> rest_options() {
        .choices = {"none", "token-file"}},
       {.key = "rest.token_file",
        .slot = AT(rest.token_file),
-       .help = "Lines of token,user,role with role view, run or admin; readable by its owner alone; its content is read again on SIGHUP",
+       .help = "Lines of token,user,role with role view, run or admin; readable by nobody but its owner and operond's groups; its content "
+               "is read again on SIGHUP",
        .form = Form::path},
       {.key = "rest.hosts",
        .slot = AT(rest.hosts),
@@ -246,6 +247,10 @@ std::vector<Option> job_options() {
 
 std::vector<Option> target_options() {
   return {
+      {.key = "targets.store",
+       .slot = AT(targets.store),
+       .help = "Where target requests are kept: in this host's state folder, or as KrknTargetRequest objects that all replicas share",
+       .choices = {"local", "kubernetes"}},
       {.key = "targets.provider_answer_ms_max",
        .slot = AT(targets.provider_answer_ms_max),
        .help = "Deadline of one provider's list of clusters",
