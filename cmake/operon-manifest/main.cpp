@@ -2,6 +2,7 @@
 /// The shape is api/schemas/plugin-manifest.json.
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
@@ -20,9 +21,9 @@ namespace {
 using nlohmann::json;
 
 /// Name and JSON type of what manifest.yaml may hold.
-const std::map<std::string, std::string> known_members = {{"id", "string"},          {"version", "string"},    {"title", "string"},
-                                                          {"description", "string"}, {"license", "string"},    {"interfaces", "array"},
-                                                          {"services", "array"},     {"attributes", "object"}, {"abi", "object"}};
+const std::map<std::string, std::string> known_members = {
+    {"id", "string"},        {"version", "string"}, {"title", "string"},      {"description", "string"}, {"license", "string"},
+    {"interfaces", "array"}, {"services", "array"}, {"permissions", "array"}, {"attributes", "object"},  {"abi", "object"}};
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -54,6 +55,24 @@ void check_ids(const std::string& file, const json& manifest, const char* member
   }
 }
 
+/// The whole check is the host's; here stops what an author gets wrong first.
+void check_permissions(const std::string& file, const json& manifest) {
+  static const std::set<std::string> members = {"apiGroups", "resources", "verbs", "namespaces"};
+  for (const auto& rule : manifest.value("permissions", json::array())) {
+    if (!rule.is_object())
+      throw std::runtime_error(file + ": `permissions`: " + rule.dump() + " is not a map of apiGroups, resources and verbs");
+    for (const auto& [name, list] : rule.items()) {
+      if (!members.contains(name)) throw std::runtime_error(file + ": `permissions`: unknown member `" + name + "`");
+      const bool texts =
+          list.is_array() && !list.empty() && std::all_of(list.begin(), list.end(), [](const json& one) { return one.is_string(); });
+      if (!texts) throw std::runtime_error(file + ": `permissions`: `" + name + "` must be a list of texts, not empty");
+    }
+    for (const char* name : {"apiGroups", "resources", "verbs"}) {
+      if (!rule.contains(name)) throw std::runtime_error(file + ": `permissions`: a rule has no `" + name + "`");
+    }
+  }
+}
+
 json read_manifest(const std::string& file) {
   const json manifest = read_yaml(file);
   if (!manifest.is_object()) throw std::runtime_error(file + ": must be a map of members such as `id`");
@@ -76,6 +95,7 @@ json read_manifest(const std::string& file) {
   if (manifest["interfaces"].empty()) throw std::runtime_error(file + ": `interfaces` is empty");
   check_ids(file, manifest, "interfaces");
   check_ids(file, manifest, "services");
+  check_permissions(file, manifest);
   return manifest;
 }
 

@@ -14,6 +14,13 @@ struct TlsFiles {
   std::string client_ca;  ///< callers must show a certificate of it
 };
 
+/// The cluster that the host itself works on; not looked for before a plugin asks for it.
+struct KubernetesSettings {
+  std::string kubeconfig;  ///< empty: the pod's service account, else $KUBECONFIG, else ~/.kube/config
+  std::string context;     ///< empty: the kubeconfig's current one
+  std::string name_space;  ///< empty: the pod's or the context's
+};
+
 struct LogSettings {
   std::string level = "info";
   std::string format = "auto";  ///< text on a terminal, one JSON object a line otherwise
@@ -79,6 +86,7 @@ struct LogsSettings {
 
 /// Limits of target requests.
 struct TargetSettings {
+  std::string store = "local";  ///< or "kubernetes"
   int64_t provider_answer_ms_max = 30000;
   int64_t request_ms_max = 60000;
   int64_t kubeconfig_ms_max = 10000;
@@ -129,8 +137,9 @@ struct Settings {
   std::string state_dir;                        ///< absolute once loaded
   std::vector<std::string> plugin_dirs;         ///< absolute once loaded
   int64_t drain_seconds_max = 25;               ///< from SIGTERM to the end
-  std::string kubeconfig, name_space, data_provider_address = "localhost:50051";
+  std::string data_provider_address = "localhost:50051";
   bool leader_election = false;
+  KubernetesSettings kubernetes;
   LogSettings log;
   MetricsSettings metrics;
   RestSettings rest;

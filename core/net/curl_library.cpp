@@ -31,6 +31,10 @@ CurlLibrary load() {
   OPERON_FIND(easy_setopt);
   OPERON_FIND(easy_getinfo);
   OPERON_FIND(easy_strerror);
+  OPERON_FIND(easy_pause);
+  OPERON_FIND(easy_perform);
+  OPERON_FIND(easy_send);
+  OPERON_FIND(easy_recv);
   OPERON_FIND(slist_append);
   OPERON_FIND(slist_free_all);
   OPERON_FIND(multi_init);

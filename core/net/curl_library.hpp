@@ -1,4 +1,4 @@
-/// core/net/curl_library.hpp: libcurl, loaded when it is first needed. Private to core/net.
+/// core/net/curl_library.hpp: libcurl, loaded when it is first needed. Behind core/net and core/kube.
 ///
 /// Debian's libcurl brings some twenty libraries with it (LDAP, Kerberos, two TLS stacks): 4 MB of resident memory and a good part of the
 /// start, which a host whose plugins fetch nothing should not pay.
@@ -18,6 +18,10 @@ struct CurlLibrary {
   decltype(&::curl_easy_setopt) easy_setopt;
   decltype(&::curl_easy_getinfo) easy_getinfo;
   decltype(&::curl_easy_strerror) easy_strerror;
+  decltype(&::curl_easy_pause) easy_pause;
+  decltype(&::curl_easy_perform) easy_perform;
+  decltype(&::curl_easy_send) easy_send;
+  decltype(&::curl_easy_recv) easy_recv;
   decltype(&::curl_slist_append) slist_append;
   decltype(&::curl_slist_free_all) slist_free_all;
   decltype(&::curl_multi_init) multi_init;

@@ -81,6 +81,7 @@ struct Instances::Impl {
   std::shared_ptr<HostMeans> means = std::make_shared<HostMeans>();
   mutable std::mutex mutex;
   std::vector<Entry> entries;
+  std::map<std::string, std::vector<Permission>, std::less<>> permissions;  ///< by instance
   bool stopped = false;
 
   std::shared_ptr<InstanceImpl> make(const InstanceSpec&, Manifest&, std::vector<std::filesystem::path>& also);
@@ -113,6 +114,10 @@ std::shared_ptr<InstanceImpl> Instances::Impl::make(const InstanceSpec& spec, Ma
   // Everything that can be known without the plugin's code comes before it.
   check_configuration(manifest, spec.config_json, where_of(spec));
   const operon_entry* entry = load_library(manifest);
+  {
+    std::lock_guard lock(mutex);
+    permissions[spec.name] = manifest.permissions;
+  }
   InstanceCore& core = InstanceCore::make(spec.name, manifest.id, limits, timers);
   core.host =
       std::make_unique<HostSide>(core, std::set<std::string, std::less<>>(manifest.services.begin(), manifest.services.end()), means);
@@ -316,6 +321,12 @@ std::vector<std::shared_ptr<Instance>> Instances::offering(std::string_view inte
   return ready;
 }
 
+std::vector<Permission> Instances::permissions_of(std::string_view name) const {
+  std::lock_guard lock(impl_->mutex);
+  auto found = impl_->permissions.find(name);
+  return found == impl_->permissions.end() ? std::vector<Permission>() : found->second;
+}
+
 std::vector<InstanceInfo> Instances::info() const {
   std::lock_guard lock(impl_->mutex);
   std::vector<InstanceInfo> all;
@@ -328,7 +339,8 @@ std::vector<InstanceInfo> Instances::info() const {
                       .state = InstanceState::refused,
                       .reason = entry.reason,
                       .required = entry.spec.required,
-                      .interfaces = entry.manifest.interfaces};
+                      .interfaces = entry.manifest.interfaces,
+                      .permissions = entry.manifest.permissions};
     if (entry.instance) {
       InstanceCore& core = entry.instance->core();
       info.state = entry.instance->state();

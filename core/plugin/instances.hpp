@@ -42,6 +42,7 @@ struct InstanceInfo {
   std::string reason;  ///< why refused or quarantined, one line naming file and reason
   bool required = false;
   std::vector<std::string> interfaces;
+  std::vector<Permission> permissions;
   uint64_t calls = 0, failures = 0, faults = 0, stuck = 0;
 };
 
@@ -69,6 +70,8 @@ class Instances {
   /// Ready instances that offer the interface, in configuration order.
   std::vector<std::shared_ptr<Instance>> offering(std::string_view interface_id) const;
   std::vector<InstanceInfo> info() const;
+  /// Of the instance's manifest, from before its plugin's code runs on; none for a name that is not known.
+  std::vector<Permission> permissions_of(std::string_view name) const;
 
  private:
   struct Impl;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/base/json.hpp"
+#include "core/base/text.hpp"
 #include "core/plugin/loader.hpp"
 #include "operon/error.hpp"
 
@@ -19,7 +20,12 @@ constexpr const char* id_pattern = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 constexpr const char* version_pattern = "[0-9]+\\.[0-9]+\\.[0-9]+([-+][0-9A-Za-z.+-]+)?";
 constexpr const char* interface_pattern = "[a-z0-9][a-z0-9.-]*/[1-9][0-9]*";
 constexpr const char* sha256_pattern = "[0-9a-f]{64}";
-constexpr size_t names_max = 64;  // interfaces, services
+constexpr const char* group_pattern = "([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?|\\*";
+constexpr const char* resource_pattern = "[a-z0-9]{1,63}(/[a-z0-9]{1,63})?|\\*";
+constexpr const char* verb_pattern = "get|list|watch|create|update|patch|delete|deletecollection|\\*";
+constexpr const char* namespace_pattern = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+constexpr size_t names_max = 64;        // interfaces, services; of each list of a permission
+constexpr size_t permissions_max = 64;  // rules
 
 class Reader {
  public:
@@ -59,6 +65,26 @@ class Reader {
     return names;
   }
 
+  std::vector<Permission> permissions() const {
+    auto found = object_.find("permissions");
+    if (found == object_.end()) return {};
+    if (!found->is_array() || found->size() > permissions_max) {
+      refuse("permissions", "is not a list of at most " + std::to_string(permissions_max));
+    }
+    std::vector<Permission> rules;
+    for (const json& item : *found) {
+      const std::string at = "permissions[" + std::to_string(rules.size()) + "]";
+      if (!item.is_object()) refuse(at, "is not an object");
+      for (const auto& [name, value] : item.items()) {
+        // What is ignored could be what was meant to narrow the rule.
+        if (name != "apiGroups" && name != "resources" && name != "verbs" && name != "namespaces") refuse(at + "." + name, "is not known");
+      }
+      rules.push_back({words(item, at, "apiGroups", group_pattern, true), words(item, at, "resources", resource_pattern, true),
+                       words(item, at, "verbs", verb_pattern, true), words(item, at, "namespaces", namespace_pattern, false)});
+    }
+    return rules;
+  }
+
   std::string object(const char* member) const {
     auto found = object_.find(member);
     if (found == object_.end()) return "{}";
@@ -75,6 +101,25 @@ class Reader {
   }
 
  private:
+  std::vector<std::string> words(const json& rule, const std::string& at, const char* member, const char* pattern, bool needed) const {
+    const std::string name = at + "." + member;
+    auto found = rule.find(member);
+    if (found == rule.end() && !needed) return {};
+    if (found == rule.end()) refuse(name, "is missing");
+    // An empty list would be nothing for one reader and everything for another.
+    if (!found->is_array() || found->empty() || found->size() > names_max) {
+      refuse(name, "is not a list of 1 to " + std::to_string(names_max));
+    }
+    std::vector<std::string> all;
+    for (const json& item : *found) {
+      if (!item.is_string() || !RE2::FullMatch(item.get<std::string>(), pattern)) {
+        refuse(name, "has " + base::printable(item.dump()) + ", which is not of the form " + pattern);
+      }
+      all.push_back(item.get<std::string>());
+    }
+    return all;
+  }
+
   const json& object_;
   const std::filesystem::path& file_;
 };
@@ -103,6 +148,7 @@ Manifest parse_manifest(std::string_view text, const std::filesystem::path& file
   m.interfaces = reader.names("interfaces");
   if (m.interfaces.empty()) reader.refuse("interfaces", "is missing or empty");
   m.services = reader.names("services");
+  m.permissions = reader.permissions();
   m.configuration_schema = reader.object("configurationSchema");
   m.attributes = reader.object("attributes");
   m.library_sha256 = reader.required("librarySha256", sha256_pattern, "64 lower-case hex digits");

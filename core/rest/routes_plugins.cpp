@@ -13,6 +13,14 @@ nlohmann::json entry_of(const plugin::InstanceInfo& info) {
                           {"library", info.library},   {"isolation", info.isolation},   {"state", plugin::to_string(info.state)},
                           {"required", info.required}, {"interfaces", info.interfaces}, {"calls", info.calls},
                           {"failures", info.failures}, {"faults", info.faults},         {"stuck", info.stuck}};
+  if (!info.permissions.empty()) {
+    auto& rules = entry["permissions"] = nlohmann::json::array();
+    for (const auto& p : info.permissions) {
+      nlohmann::json rule = {{"apiGroups", p.api_groups}, {"resources", p.resources}, {"verbs", p.verbs}};
+      if (!p.namespaces.empty()) rule["namespaces"] = p.namespaces;
+      rules.push_back(std::move(rule));
+    }
+  }
   if (!info.reason.empty()) entry["reason"] = info.reason;
   return entry;
 }

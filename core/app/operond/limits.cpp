@@ -130,7 +130,7 @@ control::FlowSettings flow_settings(const config::Settings& settings) {
   control::FlowSettings flow;
   flow.defaults = {settings.defaults.registry, settings.defaults.runner};
   flow.validation = settings.rest.validation == "required" ? control::Validation::required : control::Validation::best_effort;
-  if (!settings.name_space.empty()) flow.name_space = settings.name_space;
+  if (!settings.kubernetes.name_space.empty()) flow.name_space = settings.kubernetes.name_space;
   flow.limits.body_bytes_max = bytes(settings.rest.body_bytes_max);
   return flow;
 }

@@ -177,11 +177,24 @@ TEST_CASE("alias --leader-elect") {
   CHECK(lines(loaded.notices) == "flag --leader-election: leader_election has no effect on a host without a cluster\n");
 }
 
+TEST_CASE("the cluster of the host: a map in the file, two flags of their own, old variables") {
+  CHECK(load_with({}).settings.kubernetes.kubeconfig.empty());
+  const auto flags = load_with({"--kubeconfig", "/k", "--namespace", "n", "--kubernetes-context", "c"});
+  CHECK(lines(flags.problems).empty());
+  CHECK(lines(flags.notices).empty());
+  CHECK(flags.settings.kubernetes.kubeconfig == "/k");
+  CHECK(flags.settings.kubernetes.context == "c");
+  CHECK(flags.settings.kubernetes.name_space == "n");
+  const auto variables = load_with({}, {{"OPERON_KUBECONFIG", "/old"}, {"OPERON_NAMESPACE", "old"}});
+  CHECK(variables.settings.kubernetes.kubeconfig == "/old");
+  CHECK(variables.settings.kubernetes.name_space == "old");
+}
+
 TEST_CASE("alias POD_NAMESPACE") {
-  CHECK(load_with({}, {{"POD_NAMESPACE", "a"}}).settings.name_space == "a");
+  CHECK(load_with({}, {{"POD_NAMESPACE", "a"}}).settings.kubernetes.name_space == "a");
 }
 
 TEST_CASE("alias KRKN_NAMESPACE, which defaults to POD_NAMESPACE") {
-  CHECK(load_with({}, {{"KRKN_NAMESPACE", "b"}, {"POD_NAMESPACE", "a"}}).settings.name_space == "b");
-  CHECK(load_with({}, {{"KRKN_NAMESPACE", ""}, {"POD_NAMESPACE", "a"}}).settings.name_space == "a");
+  CHECK(load_with({}, {{"KRKN_NAMESPACE", "b"}, {"POD_NAMESPACE", "a"}}).settings.kubernetes.name_space == "b");
+  CHECK(load_with({}, {{"KRKN_NAMESPACE", ""}, {"POD_NAMESPACE", "a"}}).settings.kubernetes.name_space == "a");
 }

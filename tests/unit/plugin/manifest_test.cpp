@@ -55,6 +55,50 @@ TEST_CASE("a manifest is read whole") {
   CHECK(m.library == "/p/libregistry-dir.so");
 }
 
+TEST_CASE("what a plugin may do in the cluster stands in its manifest") {
+  json manifest = good();
+  CHECK(parse_manifest(manifest.dump(), "x").permissions.empty());
+  manifest["permissions"] = {
+      {{"apiGroups", {""}}, {"resources", {"pods", "pods/log"}}, {"verbs", {"get", "list"}}, {"namespaces", {"chaos"}}},
+      {{"apiGroups", {"batch", "operon.dev"}}, {"resources", {"*"}}, {"verbs", {"*"}}}};
+  const auto rules = parse_manifest(manifest.dump(), "x").permissions;
+  REQUIRE(rules.size() == 2);
+  CHECK(rules[0].api_groups == std::vector<std::string>{""});
+  CHECK(rules[0].resources == std::vector<std::string>{"pods", "pods/log"});
+  CHECK(rules[0].verbs == std::vector<std::string>{"get", "list"});
+  CHECK(rules[0].namespaces == std::vector<std::string>{"chaos"});
+  CHECK(rules[1].namespaces.empty());
+}
+
+TEST_CASE("a permission that is not understood whole is refused") {
+  const json rule = {{"apiGroups", {""}}, {"resources", {"pods"}}, {"verbs", {"get"}}};
+  auto [member, value, message] = GENERATE(table<std::string, json, std::string>({
+      {"apiGroups", nullptr, "permissions[0].apiGroups is not a list of 1 to 64"},
+      {"verbs", json::array(), "permissions[0].verbs is not a list of 1 to 64"},
+      {"verbs", {"read"}, "permissions[0].verbs has \"read\", which is not of the form get|list|"},
+      {"resources", {"Pods"}, "permissions[0].resources has \"Pods\""},
+      {"resources", {"pods/log/x"}, "permissions[0].resources has "},
+      {"resources", {7}, "permissions[0].resources has 7"},
+      {"namespaces", json::array(), "permissions[0].namespaces is not a list of 1 to 64"},
+      {"namespaces", {"*"}, "permissions[0].namespaces has \"*\""},
+      {"resourceNames", {"one"}, "permissions[0].resourceNames is not known"},
+  }));
+  json manifest = good();
+  manifest["permissions"] = {rule};
+  CHECK(refusal(manifest) == "accepted");
+  manifest["permissions"][0][member] = value;
+  CHECK_THAT(refusal(manifest), Catch::StartsWith("/p/libx.so.manifest.json: " + message));
+  for (const char* name : {"apiGroups", "resources", "verbs"}) {
+    manifest["permissions"] = {rule};
+    manifest["permissions"][0].erase(name);
+    CHECK_THAT(refusal(manifest), Catch::Contains("permissions[0]." + std::string(name) + " is missing"));
+  }
+  manifest["permissions"] = {"all"};
+  CHECK_THAT(refusal(manifest), Catch::Contains("permissions[0] is not an object"));
+  manifest["permissions"] = json(65, rule);
+  CHECK_THAT(refusal(manifest), Catch::Contains("permissions is not a list of at most 64"));
+}
+
 TEST_CASE("a manifest that is wrong is refused naming file and member") {
   auto [member, value, message] = GENERATE(table<std::string, json, std::string>({
       {"id", "Upper", "id is not lower-case letters, digits and inner dashes, at most 63"},
@@ -92,8 +136,15 @@ TEST_CASE("the patterns of the manifest's schema are those that the reader appli
   REQUIRE(source != nullptr);
   json schema = json::parse(test::read(std::filesystem::path(source) / "api/schemas/plugin-manifest.json"));
   std::string reader = test::read(std::filesystem::path(source) / "core/plugin/manifest.cpp");
-  for (const json& pattern : {schema["properties"]["id"]["pattern"], schema["properties"]["version"]["pattern"],
-                              schema["properties"]["interfaces"]["items"]["pattern"], schema["properties"]["librarySha256"]["pattern"]}) {
+  const json& rule = schema["properties"]["permissions"]["items"]["properties"];
+  std::vector<json> patterns = {schema["properties"]["id"]["pattern"], schema["properties"]["version"]["pattern"],
+                                schema["properties"]["interfaces"]["items"]["pattern"], schema["properties"]["librarySha256"]["pattern"],
+                                rule["namespaces"]["items"]["pattern"]};
+  for (const char* list : {"apiGroups", "resources", "verbs"}) {
+    const auto pattern = rule[list]["items"]["pattern"].get<std::string>();  // alternatives stand in brackets between the anchors
+    patterns.push_back("^" + pattern.substr(2, pattern.size() - 4) + "$");
+  }
+  for (const json& pattern : patterns) {
     std::string inner = pattern.get<std::string>();
     inner = json(inner.substr(1, inner.size() - 2)).dump();  // without the anchors, quoted as in the source
     INFO(inner);

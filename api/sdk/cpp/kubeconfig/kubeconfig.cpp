@@ -8,9 +8,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 
-#include "base64.hpp"
 #include "checks.hpp"
+#include "operon/base64.hpp"
 #include "operon/error.hpp"
 
 namespace operon::kubeconfig {
@@ -108,14 +109,16 @@ void write_in(json& body, const char* key, const char* data_key, const Entry& en
       content.erase(content.find_last_not_of(" \t\r\n") + 1);
       content.erase(0, std::min(content.find_first_not_of(" \t\r\n"), content.size()));
     }
-    body[data_key] = as_base64 ? detail::base64(content) : content;
+    body[data_key] = as_base64 ? base64_encode(content) : content;
   } catch (const Error& e) {
     throw Error(Code::failed_precondition, title(kind, entry) + ": `" + key + "`: " + e.what());
   }
 }
 
+using PathTreatment = std::function<void(json&, const char*, const char*, const Entry&, const char*, bool)>;
+
 /// As clients do: the program of an `exec` user is found from the file's folder, unless it is searched for in PATH.
-void make_absolute(json& body, const Entry& entry) {
+void place_program(json& body, const Entry& entry) {
   const auto exec = body.find("exec");
   if (exec == body.end() || !exec->is_object()) return;
   const std::filesystem::path command(text_of(*exec, "command"));
@@ -148,6 +151,13 @@ void make_text(json& body, std::initializer_list<const char*> keys) {
 }  // namespace
 
 struct Kubeconfig::Data {
+  struct Chosen {
+    const Entry& context;
+    const Entry& cluster;
+    const Entry* user;  ///< nullptr: the context names none
+  };
+  Chosen choose(const std::string& context) const;
+
   std::string current_context;
   std::vector<Entry> clusters, contexts, users;
 };
@@ -226,13 +236,14 @@ std::vector<Context> Kubeconfig::contexts() const {
   return all;
 }
 
-std::string Kubeconfig::flatten(const std::string& name) const {
-  const Entry* context = find(data_->contexts, name);
+/// What one context stands for. Throws Error when it or what it names is missing.
+Kubeconfig::Data::Chosen Kubeconfig::Data::choose(const std::string& name) const {
+  const Entry* context = find(contexts, name);
   if (!context) throw Error(Code::not_found, "no context '" + shown(name) + "'");
   refuse_faulty(*context);
   const std::string cluster_name = text_of(context->body, "cluster"), user_name = text_of(context->body, "user");
-  const Entry* cluster = find(data_->clusters, cluster_name);
-  const Entry* user = find(data_->users, user_name);
+  const Entry* cluster = find(clusters, cluster_name);
+  const Entry* user = find(users, user_name);
   auto missing = [&](const char* kind, const std::string& which) {
     return Error(Code::failed_precondition, title("context", *context) + ": its " + kind + " '" + shown(which) + "' is not there");
   };
@@ -240,28 +251,51 @@ std::string Kubeconfig::flatten(const std::string& name) const {
   if (!user && !user_name.empty()) throw missing("user", user_name);
   refuse_faulty(*cluster);
   if (user) refuse_faulty(*user);
+  return {*context, *cluster, user};
+}
 
-  json cluster_body = cluster->body;
-  write_in(cluster_body, "certificate-authority", "certificate-authority-data", *cluster, "cluster", true);
+namespace {
+
+/// One context's kubeconfig as text; `treat` handles the paths of a part.
+std::string emit_one(const Entry& context, const Entry& cluster, const Entry* user, const PathTreatment& treat) {
+  json cluster_body = cluster.body;
+  treat(cluster_body, "certificate-authority", "certificate-authority-data", cluster, "cluster", true);
   make_text(cluster_body, {"server", "tls-server-name", "proxy-url", "certificate-authority-data"});
-  json context_body = context->body;
+  json context_body = context.body;
   make_text(context_body, {"cluster", "user", "namespace"});
   json out{{"apiVersion", "v1"},
            {"kind", "Config"},
-           {"current-context", name},
-           {"clusters", json::array({{{"name", cluster_name}, {"cluster", cluster_body}}})},
-           {"contexts", json::array({{{"name", name}, {"context", context_body}}})},
+           {"current-context", context.name},
+           {"clusters", json::array({{{"name", cluster.name}, {"cluster", cluster_body}}})},
+           {"contexts", json::array({{{"name", context.name}, {"context", context_body}}})},
            {"users", json::array()}};
   if (user) {
     json user_body = user->body;
-    make_absolute(user_body, *user);
-    write_in(user_body, "client-certificate", "client-certificate-data", *user, "user", true);
-    write_in(user_body, "client-key", "client-key-data", *user, "user", true);
-    write_in(user_body, "tokenFile", "token", *user, "user", false);  // a token file wins over a token, as in client-go
+    place_program(user_body, *user);
+    treat(user_body, "client-certificate", "client-certificate-data", *user, "user", true);
+    treat(user_body, "client-key", "client-key-data", *user, "user", true);
+    treat(user_body, "tokenFile", "token", *user, "user", false);  // a token file wins over a token, as in client-go
     make_text(user_body, {"client-certificate-data", "client-key-data", "token", "username", "password"});
-    out["users"].push_back({{"name", user_name}, {"user", user_body}});
+    out["users"].push_back({{"name", user->name}, {"user", user_body}});
   }
   return yaml::emit(out);
+}
+
+void keep_path(json& body, const char* key, const char*, const Entry& entry, const char*, bool) {
+  const std::filesystem::path path(text_of(body, key));
+  if (!path.empty()) body[key] = (path.is_relative() ? entry.folder / path : path).string();
+}
+
+}  // namespace
+
+std::string Kubeconfig::flatten(const std::string& name) const {
+  const auto [context, cluster, user] = data_->choose(name);
+  return emit_one(context, cluster, user, write_in);
+}
+
+std::string Kubeconfig::with_paths(const std::string& name) const {
+  const auto [context, cluster, user] = data_->choose(name);
+  return emit_one(context, cluster, user, keep_path);
 }
 
 std::vector<std::filesystem::path> default_files() {

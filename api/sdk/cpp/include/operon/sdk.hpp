@@ -7,6 +7,7 @@
 #include "operon/members.hpp"
 #include "operon/sdk/host.hpp"
 #include "operon/sdk/job_runner.hpp"
+#include "operon/sdk/kubernetes.hpp"
 #include "operon/sdk/plugin.hpp"
 #include "operon/sdk/services.hpp"
 #include "operon/sdk/target_provider.hpp"

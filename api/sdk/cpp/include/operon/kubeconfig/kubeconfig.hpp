@@ -56,6 +56,8 @@ class Kubeconfig {
   /// YAML text with this one context, its cluster and its user, the files it names read and written in. Throws Error(not_found) for an
   /// unknown context, failed_precondition for one whose cluster or user is missing or whose files cannot be read.
   std::string flatten(const std::string& context) const;
+  /// The same with the files it names left where they are, as absolute paths: for a client that reads them again as they rotate.
+  std::string with_paths(const std::string& context) const;
 
  private:
   struct Data;

@@ -1,0 +1,410 @@
+#include "core/kube/client.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "core/kube/transfer.hpp"
+#include "core/log/log.hpp"
+#include "core/metrics/metrics.hpp"
+#include "core/net/curl_library.hpp"
+
+namespace operon::kube {
+namespace {
+
+using net::curl_library;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using TransferPtr = std::unique_ptr<Transfer>;
+
+/// What a callback throws must not end the thread that everybody shares.
+template <class Function>
+void guarded(Function&& function) noexcept {
+  try {
+    function();
+  } catch (const std::exception& e) {
+    log::error("a callback of the Kubernetes client failed", {{"error", e.what()}});
+  }
+}
+
+std::string_view outcome_of(const Transfer& transfer) {
+  static constexpr std::string_view classes[] = {"other", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  if (transfer.failed()) return "error";
+  const int group = transfer.status() / 100;
+  return classes[group >= 1 && group <= 5 ? group : 0];
+}
+
+}  // namespace
+
+struct Client::Impl {
+  Impl(ClusterConfig config, ClientLimits limits) : settings{config, limits}, credentials(std::move(config)) {}
+
+  void start_thread();  // with the lock held
+  template <class Handler>
+  Id start(Request, Handler);
+  void run();
+  void take_orders();
+  void cancel_now(Id);
+  void begin(TransferPtr);
+  void collect();
+  void count(const Transfer&);
+  void end(TransferPtr, const Error*);
+  int wait_ms();
+  void run_timers();
+  void ask_for_credentials();
+  void credentials_ready();
+  void end_all();
+
+  const TransferSettings settings;
+  Credentials credentials;
+
+  struct Timer {
+    steady_clock::time_point due;
+    std::function<void()> task;
+  };
+  std::mutex mutex;  // of what follows
+  std::deque<TransferPtr> incoming;
+  std::vector<std::pair<Id, Timer>> incoming_timers;
+  std::vector<std::pair<Id, bool>> orders;  // id, cancel (else resume)
+  size_t requests = 0, streams = 0;
+  Id last_id = 0;
+  bool stopping = false;
+  bool refreshed = false;
+  std::optional<Error> refresh_error;
+  CURLM* multi = nullptr;
+  std::thread thread, refresher;
+
+  // The thread's own.
+  std::map<Id, TransferPtr> active;
+  std::vector<TransferPtr> unauthenticated;  // until credentials are there
+  bool refreshing = false;
+  std::map<Id, Timer> timers;
+  std::map<std::pair<std::string, std::string_view>, metrics::Counter> counters;
+};
+
+Client::Client(ClusterConfig config, ClientLimits limits) : impl_(std::make_shared<Impl>(std::move(config), limits)) {
+  curl_library();
+  if (impl_->settings.config.insecure) log::warn("the API server's certificate is not checked (insecure-skip-tls-verify)");
+  log::info("Kubernetes API", {{"server", impl_->settings.config.server}, {"login", impl_->settings.config.method}});
+}
+
+Client::~Client() {
+  std::unique_lock lock(impl_->mutex);
+  impl_->stopping = true;
+  if (impl_->multi == nullptr) return;
+  curl_library().multi_wakeup(impl_->multi);
+  lock.unlock();
+  impl_->thread.join();
+  if (impl_->refresher.joinable()) impl_->refresher.join();
+  curl_library().multi_cleanup(impl_->multi);
+}
+
+const ClusterConfig& Client::config() const {
+  return impl_->settings.config;
+}
+
+bool Client::on_thread() const {
+  return impl_->thread.get_id() == std::this_thread::get_id();
+}
+
+std::shared_ptr<const Identity> Client::identity() {
+  return impl_->credentials.refresh();
+}
+
+void Client::Impl::start_thread() {
+  if (stopping) throw Error(Code::unavailable, "the Kubernetes client is stopping");
+  if (multi != nullptr) return;
+  multi = curl_library().multi_init();
+  if (multi == nullptr) throw Error(Code::resource_exhausted, "no memory for the Kubernetes client");
+  curl_library().multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(settings.limits.connections_kept_max));
+  thread = std::thread([this] { run(); });
+}
+
+template <class Handler>
+Client::Id Client::Impl::start(Request request, Handler handler) {
+  constexpr bool is_stream = std::is_same_v<Handler, StreamHandler>;
+  check(request);
+  std::lock_guard lock(mutex);
+  start_thread();
+  size_t& in_hand = is_stream ? streams : requests;
+  if (in_hand >= (is_stream ? settings.limits.streams_max : settings.limits.requests_max)) {
+    throw Error(Code::resource_exhausted, "the Kubernetes client has " + std::to_string(in_hand) +
+                                              (is_stream ? " streams in hand (streams_max)" : " requests in hand (requests_max)") +
+                                              "; try again later");
+  }
+  ++in_hand;
+  const Id id = ++last_id;
+  incoming.push_back(std::make_unique<Transfer>(id, std::move(request), std::move(handler), settings));
+  curl_library().multi_wakeup(multi);
+  return id;
+}
+
+Client::Id Client::request(Request request, Done done) {
+  try {
+    return impl_->start<Done>(std::move(request), done);
+  } catch (const Error& e) {
+    done(e);
+    return 0;
+  }
+}
+
+Client::Id Client::stream(Request request, StreamHandler handler) {
+  const auto done = handler.done;
+  try {
+    return impl_->start<StreamHandler>(std::move(request), std::move(handler));
+  } catch (const Error& e) {
+    done(e);
+    return 0;
+  }
+}
+
+Client::Id Client::after(milliseconds delay, std::function<void()> task) {
+  std::lock_guard lock(impl_->mutex);
+  if (impl_->stopping) return 0;
+  impl_->start_thread();
+  const Id id = ++impl_->last_id;
+  impl_->incoming_timers.emplace_back(id, Impl::Timer{steady_clock::now() + delay, std::move(task)});
+  curl_library().multi_wakeup(impl_->multi);
+  return id;
+}
+
+void Client::resume(Id id) {
+  std::lock_guard lock(impl_->mutex);
+  if (impl_->multi == nullptr || id == 0) return;
+  impl_->orders.emplace_back(id, false);
+  curl_library().multi_wakeup(impl_->multi);
+}
+
+void Client::cancel(Id id) {
+  std::lock_guard lock(impl_->mutex);
+  if (impl_->multi == nullptr || id == 0) return;
+  impl_->orders.emplace_back(id, true);
+  curl_library().multi_wakeup(impl_->multi);
+}
+
+Response Client::fetch(Request request_to_send) {
+  std::mutex mutex;
+  std::condition_variable ready;
+  std::optional<Result> result;
+  request(std::move(request_to_send), [&](Result r) {
+    std::lock_guard lock(mutex);
+    result = std::move(r);
+    ready.notify_one();
+  });
+  std::unique_lock lock(mutex);
+  ready.wait(lock, [&] { return result.has_value(); });
+  if (auto* error = std::get_if<Error>(&*result)) throw Error(*error);
+  return std::get<Response>(std::move(*result));
+}
+
+void Client::Impl::run() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  pthread_setname_np(pthread_self(), "operon-kube");
+  while (true) {
+    take_orders();
+    {
+      std::lock_guard lock(mutex);
+      if (stopping) break;
+    }
+    run_timers();
+    int running = 0;
+    curl_library().multi_perform(multi, &running);
+    collect();
+    curl_library().multi_poll(multi, nullptr, 0, wait_ms(), nullptr);
+  }
+  end_all();
+}
+
+int Client::Impl::wait_ms() {
+  auto until = steady_clock::now() + std::chrono::seconds(60);
+  for (const auto& [id, timer] : timers) until = std::min(until, timer.due);
+  for (const auto& transfer : unauthenticated) until = std::min(until, transfer->deadline());
+  const auto left = std::chrono::ceil<milliseconds>(until - steady_clock::now()).count();
+  return static_cast<int>(std::max<int64_t>(left, 0));
+}
+
+void Client::Impl::take_orders() {
+  std::deque<TransferPtr> fresh;
+  std::vector<std::pair<Id, bool>> told;
+  bool authenticated = false;
+  {
+    std::lock_guard lock(mutex);
+    fresh.swap(incoming);
+    told.swap(orders);
+    for (auto& [id, timer] : incoming_timers) timers.emplace(id, std::move(timer));
+    incoming_timers.clear();
+    std::swap(authenticated, refreshed);
+  }
+  for (auto& transfer : fresh) begin(std::move(transfer));
+  if (authenticated) credentials_ready();
+  for (const auto& [id, cancel] : told) {
+    if (cancel) {
+      cancel_now(id);
+    } else if (const auto found = active.find(id); found != active.end()) {
+      found->second->resume();
+    }
+  }
+}
+
+void Client::Impl::cancel_now(Id id) {
+  if (timers.erase(id) != 0) return;
+  TransferPtr found;
+  if (auto node = active.extract(id)) {
+    found = std::move(node.mapped());
+    curl_library().multi_remove_handle(multi, found->easy());
+  } else {
+    const auto waiting = std::find_if(unauthenticated.begin(), unauthenticated.end(), [&](const auto& t) { return t->id() == id; });
+    if (waiting == unauthenticated.end()) return;
+    found = std::move(*waiting);
+    unauthenticated.erase(waiting);
+  }
+  const Error error(Code::cancelled, found->where() + ": cancelled");
+  end(std::move(found), &error);
+}
+
+void Client::Impl::begin(TransferPtr transfer) {
+  if (steady_clock::now() >= transfer->deadline()) {
+    const Error error = transfer->deadline_error();
+    return end(std::move(transfer), &error);
+  }
+  auto identity = credentials.current();
+  if (!identity) {
+    unauthenticated.push_back(std::move(transfer));
+    return ask_for_credentials();
+  }
+  if (!transfer->prepare(std::move(identity)) || curl_library().multi_add_handle(multi, transfer->easy()) != CURLM_OK) {
+    const Error error(Code::resource_exhausted, transfer->where() + ": no memory for it");
+    return end(std::move(transfer), &error);
+  }
+  const Id id = transfer->id();
+  active.emplace(id, std::move(transfer));
+}
+
+void Client::Impl::collect() {
+  int left = 0;
+  while (CURLMsg* message = curl_library().multi_info_read(multi, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    Transfer* which = nullptr;
+    curl_library().easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &which);
+    curl_library().multi_remove_handle(multi, message->easy_handle);
+    auto transfer = std::move(active.extract(which->id()).mapped());
+    if (transfer->finish(code)) {
+      count(*transfer);
+      end(std::move(transfer), nullptr);
+    } else {
+      credentials.refused(transfer->identity());
+      begin(std::move(transfer));
+    }
+  }
+}
+
+void Client::Impl::count(const Transfer& transfer) {
+  const std::pair<std::string, std::string_view> key(transfer.is_stream() ? "STREAM" : transfer.method(), outcome_of(transfer));
+  auto found = counters.find(key);
+  if (found == counters.end()) {
+    found = counters
+                .emplace(key, metrics::counter("operon_kube_requests_total", "Requests to API servers that were answered or failed",
+                                               {{"method", key.first}, {"outcome", key.second}}))
+                .first;
+  }
+  found->second.add();
+}
+
+void Client::Impl::end(TransferPtr transfer, const Error* error) {
+  {
+    std::lock_guard lock(mutex);
+    --(transfer->is_stream() ? streams : requests);
+  }
+  guarded([&] {
+    if (error) {
+      transfer->end(*error);
+    } else {
+      transfer->end();
+    }
+  });
+}
+
+void Client::Impl::run_timers() {
+  const auto now = steady_clock::now();
+  std::vector<Id> due;
+  for (const auto& [id, timer] : timers) {
+    if (timer.due <= now) due.push_back(id);
+  }
+  std::sort(due.begin(), due.end(), [&](Id a, Id b) { return std::tie(timers[a].due, a) < std::tie(timers[b].due, b); });
+  for (const Id id : due) {
+    auto node = timers.extract(id);  // a task before it may have cancelled it
+    if (node) guarded(node.mapped().task);
+  }
+  std::vector<TransferPtr> late;
+  std::erase_if(unauthenticated, [&](TransferPtr& transfer) {
+    if (now < transfer->deadline()) return false;
+    late.push_back(std::move(transfer));
+    return true;
+  });
+  for (auto& transfer : late) {
+    const Error error = transfer->deadline_error();
+    end(std::move(transfer), &error);
+  }
+}
+
+void Client::Impl::ask_for_credentials() {
+  if (refreshing) return;
+  refreshing = true;
+  if (refresher.joinable()) refresher.join();
+  refresher = std::thread([this] {
+    std::optional<Error> error;
+    try {
+      credentials.refresh();
+    } catch (const Error& e) {
+      error = e;
+    } catch (const std::exception& e) {
+      error = Error(Code::unauthenticated, e.what());
+    }
+    std::lock_guard lock(mutex);
+    refreshed = true;
+    refresh_error = std::move(error);
+    curl_library().multi_wakeup(multi);
+  });
+}
+
+void Client::Impl::credentials_ready() {
+  std::optional<Error> error;
+  {
+    std::lock_guard lock(mutex);
+    error.swap(refresh_error);
+  }
+  refreshing = false;
+  auto waiting = std::move(unauthenticated);
+  unauthenticated.clear();
+  for (auto& transfer : waiting) {
+    if (error) {
+      end(std::move(transfer), &*error);
+    } else {
+      begin(std::move(transfer));
+    }
+  }
+}
+
+void Client::Impl::end_all() {
+  take_orders();
+  auto left = std::move(active);
+  active.clear();
+  const Error error(Code::cancelled, "the Kubernetes client is stopping");
+  for (auto& [id, transfer] : left) {
+    curl_library().multi_remove_handle(multi, transfer->easy());
+    end(std::move(transfer), &error);
+  }
+  auto waiting = std::move(unauthenticated);
+  for (auto& transfer : waiting) end(std::move(transfer), &error);
+}
+
+}  // namespace operon::kube

@@ -1,0 +1,88 @@
+/// core/kube/transfer.hpp: one request or stream on one libcurl handle. Private to core/kube.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/kube/client.hpp"
+#include "core/kube/credentials.hpp"
+
+namespace operon::kube {
+
+/// What every transfer of a client shares.
+struct TransferSettings {
+  ClusterConfig config;
+  ClientLimits limits;
+};
+
+/// Throws Error(invalid_argument) for a method, path or header that cannot be sent.
+void check(const Request&);
+
+/// What both ways to a server have in common: trust, identity, proxy, the name to expect. `url_path` begins with a slash. The identity must
+/// stay as long as the handle is used; what is returned must be kept for as long, too.
+struct TlsNames {
+  std::string url, host_header;
+  curl_slist* connect_to = nullptr;
+};
+TlsNames prepare_connection(CURL*, const TransferSettings&, const Identity&, const std::string& url_path);
+
+/// Belongs to the client's thread once begun. Not movable: libcurl knows its address.
+class Transfer {
+ public:
+  Transfer(Client::Id, Request, Client::Done, const TransferSettings&);
+  Transfer(Client::Id, Request, StreamHandler, const TransferSettings&);
+  ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  Client::Id id() const { return id_; }
+  CURL* easy() const { return easy_; }
+  bool is_stream() const { return stream_; }
+  const std::string& method() const { return request_.method; }
+  std::chrono::steady_clock::time_point deadline() const { return deadline_; }
+  std::chrono::steady_clock::time_point began() const { return began_; }
+  const std::shared_ptr<const Identity>& identity() const { return identity_; }
+
+  /// Makes the handle ready. False when libcurl has no memory for it.
+  bool prepare(std::shared_ptr<const Identity>);
+  /// libcurl is done. False: the server refused the identity for the first time; prepare() with a fresh one and go on.
+  bool finish(CURLcode);
+  /// Tells how it ended: what finish() found, or this.
+  void end();
+  void end(const Error&);
+  /// There is room again.
+  void resume();
+  Error deadline_error() const;
+  std::string where() const;  ///< "GET /api/v1/pods"
+  int status() const { return response_.status; }
+  bool failed() const { return error_.has_value(); }
+
+ private:
+  static size_t on_body(char*, size_t, size_t, void*);
+  static size_t on_header(char*, size_t, size_t, void*);
+  size_t take(std::string_view);
+  void set_request(const std::string& host_header);
+  Error failure(CURLcode) const;
+
+  const Client::Id id_;
+  Request request_;
+  const bool stream_;
+  Client::Done done_;
+  StreamHandler handler_;
+  const TransferSettings& settings_;
+  const std::chrono::steady_clock::time_point began_, deadline_;
+  std::shared_ptr<const Identity> identity_;
+  CURL* easy_ = nullptr;
+  curl_slist *sent_headers_ = nullptr, *connect_to_ = nullptr;
+  char error_text_[CURL_ERROR_SIZE] = {};
+  Response response_;
+  std::optional<Error> error_;
+  size_t header_bytes_ = 0;
+  bool head_told_ = false, refused_once_ = false, too_large_ = false;
+};
+
+}  // namespace operon::kube
