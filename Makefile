@@ -2,10 +2,10 @@
 
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
-.PHONY: help build run test lint format bench nightly install clean
+.PHONY: help build run test lint format bench nightly install-programs install uninstall deploy undeploy build-installer clean
 
 help: ## show this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 build: ## install what is missing, then build the programs (build/bin) and plugins (build/plugins)
 	@scripts/install-dependencies build
@@ -34,8 +34,29 @@ nightly: ## everything that takes long: full thread sanitizer, long fuzzing, ben
 	@scripts/install-dependencies build test lint bench
 	@scripts/nightly
 
-install: build ## programs, plugins, headers and SDK below PREFIX (default /usr/local)
+install-programs: build ## programs, plugins, headers and SDK below PREFIX (default /usr/local)
 	@cmake --install build --prefix "$(PREFIX)" >build/install.log && echo "installed below $(PREFIX)"
+
+# As in krkn-operator: `install` is about the cluster.
+ifneq ($(filter command,$(firstword $(origin PREFIX))),)
+install:
+	@echo "install puts the custom resources into the cluster that kubectl reaches; for the programs: make install-programs PREFIX=$(PREFIX)" >&2; exit 2
+else
+install: ## put the custom resources into the cluster that kubectl reaches
+	@scripts/deploy install
+endif
+
+uninstall: ## remove the custom resources from the cluster, and every object of theirs
+	@scripts/deploy uninstall
+
+deploy: ## put everything into the cluster; IMG and DATA_PROVIDER_IMG are the images
+	@scripts/deploy deploy
+
+undeploy: ## remove everything but the custom resources from the cluster
+	@scripts/deploy undeploy
+
+build-installer: ## write everything into build/install.yaml
+	@scripts/deploy build-installer
 
 clean: ## remove all build folders
 	rm -rf build build-*

@@ -144,6 +144,10 @@ json parse_json(std::string_view text, const JsonLimits& limits) {
     throw Error(Code::invalid_argument, "JSON of " + bytes_text(text.size()) + " is larger than " + bytes_text(limits.bytes_max));
   }
   if (text.starts_with("\xef\xbb\xbf")) throw Error(Code::invalid_argument, "invalid JSON at byte 1: begins with a byte order mark");
+  // The parser takes one between values for the end of the text, whatever follows.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    throw Error(Code::invalid_argument, "invalid JSON at byte " + std::to_string(nul + 1) + ": a NUL byte");
+  }
   Builder builder(limits, text.data(), nullptr);
   if (json::sax_parse(text.data(), text.data() + text.size(), &builder)) return std::move(builder.root);
   if (!builder.refused) throw Error(Code::invalid_argument, "invalid JSON " + builder.fault);

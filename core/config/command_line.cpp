@@ -89,7 +89,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    throw Error(Code::invalid_argument, std::string(e.what()));
+    const std::string text = e.what();  // "--listen: 1 required TEXT missing"
+    const bool without_value = text.ends_with(" missing") && text.find(" required ") != std::string::npos;
+    throw Error(Code::invalid_argument, without_value ? "flag " + text.substr(0, text.find(':')) + " needs a value" : text);
   }
   if (const auto extra = app.remaining(); !extra.empty()) fail_unknown(extra.front());
 

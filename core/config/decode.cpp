@@ -201,6 +201,10 @@ PluginEntry decode_plugin(const TreeMember& member, std::vector<std::string>& pr
       entry.required = *parse_boolean(value.text);
     } else if (part.name == "config" && value.kind != Tree::Kind::scalar && value.kind != Tree::Kind::list) {
       if (value.kind == Tree::Kind::map) entry.config_json = to_json(value);
+      for (const auto& setting : value.members) {
+        if (setting.value.where.starts_with("flag "))
+          entry.where = setting.value.where;  // what is wrong is most likely what was typed last
+      }
     } else if (part.name == "plugin") {
       problems.push_back(part.where + ": " + key + ".plugin must be the id of a plugin");
     } else if (part.name == "isolation") {

@@ -90,7 +90,8 @@ std::vector<Option> rest_options() {
        .choices = {"none", "token-file"}},
       {.key = "rest.token_file",
        .slot = AT(rest.token_file),
-       .help = "Lines of token,user,role with role view, run or admin; readable by its owner alone; its content is read again on SIGHUP",
+       .help = "Lines of token,user,role with role view, run or admin; readable by nobody but its owner and operond's groups; its content "
+               "is read again on SIGHUP",
        .form = Form::path},
       {.key = "rest.hosts",
        .slot = AT(rest.hosts),

@@ -24,7 +24,7 @@ class Parser {
  private:
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(Code::invalid_argument,
-                where_ + ": \"" + base::printable(text_) + "\": " + what + "; write KEY=VALUE, as in rest.auth=token-file");
+                where_ + ": \"" + base::printable(text_) + "\": " + what + "; write KEY=VALUE, as in log.level=debug");
   }
   bool more() const { return at_ < text_.size(); }
 

@@ -2,6 +2,7 @@
 
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -53,13 +54,26 @@ TokenEntry parse_line(std::string_view line, const std::string& where) {
   return entry;
 }
 
+std::vector<gid_t> own_groups() {
+  std::vector<gid_t> groups(static_cast<size_t>(std::max(0, getgroups(0, nullptr))));
+  groups.resize(static_cast<size_t>(std::max(0, getgroups(static_cast<int>(groups.size()), groups.data()))));
+  groups.push_back(getegid());
+  return groups;
+}
+
 }  // namespace
+
+bool kept_private(mode_t mode, gid_t group, const std::vector<gid_t>& own_groups) {
+  if ((mode & (S_IWGRP | S_IRWXO)) != 0) return false;
+  return (mode & S_IRWXG) == 0 || std::find(own_groups.begin(), own_groups.end(), group) != own_groups.end();
+}
 
 TokenFile TokenFile::read(const std::filesystem::path& path) {
   struct stat status {};
-  if (stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    throw Error(Code::permission_denied,
-                "the token file " + path.string() + " may be read or written by others than its owner; run: chmod 600 " + path.string());
+  if (stat(path.c_str(), &status) == 0 && !kept_private(status.st_mode, status.st_gid, own_groups())) {
+    throw Error(Code::permission_denied, "the token file " + path.string() +
+                                             " may be read or written by others than its owner; run: chmod 600 " + path.string() +
+                                             " (a mounted Secret: defaultMode: 0400)");
   }
   return parse(base::read_file(path, token_file_bytes_max), path.string());
 }

@@ -1,6 +1,8 @@
 /// core/config/token_file.hpp: who may call, as lines of token,user,role.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -23,8 +25,8 @@ struct TokenEntry {
 class TokenFile {
  public:
   /// Empty lines and lines beginning with # are skipped. Throws Error(invalid_argument) naming file and line, never the token: not three
-  /// parts, a token under 16 characters, an unknown role, a token given twice, no token at all; permission_denied when others than the
-  /// owner may read or write the file.
+  /// parts, a token under 16 characters, an unknown role, a token given twice, no token at all; permission_denied when the
+  /// file is not kept_private from all but this process.
   static TokenFile read(const std::filesystem::path&);
   static TokenFile parse(std::string_view text, const std::string& name);
 
@@ -35,6 +37,10 @@ class TokenFile {
  private:
   std::vector<TokenEntry> entries_;
 };
+
+/// Whether a file of this mode and group is its owner's alone. A group of the process may read it, too: fsGroup makes a mounted Secret 0440
+/// root:GROUP.
+bool kept_private(mode_t mode, gid_t group, const std::vector<gid_t>& own_groups);
 
 /// The token of "Bearer TOKEN" (the word in any case); empty when it is not of that form.
 std::string_view bearer_token(std::string_view authorization_header);

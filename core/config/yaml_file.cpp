@@ -31,6 +31,7 @@ class Builder : public YAML::EventHandler {
     add(Tree(found->second), 0, mark, true);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+    if (value.find('\0') != std::string::npos) fail(mark, "holds a NUL character; no path and no setting may");
     if (open_.empty() || !expects_key()) {
       add(Tree::scalar(value, place(mark), tag == "!" || tag.ends_with(":str")), anchor, mark);
       return;

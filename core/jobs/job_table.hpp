@@ -66,6 +66,9 @@ struct Freeze {
   int64_t since_unix_ms = 0;
 };
 
+/// "frozen by ann: release day", for messages.
+std::string who_froze(const Freeze&);
+
 /// One change of one job, in order of revision.
 struct JobEvent {
   uint64_t revision = 0;

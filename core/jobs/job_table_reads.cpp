@@ -87,27 +87,31 @@ Page JobTable::Impl::list(const JobFilter& filter, unsigned limit, std::string_v
           {place->first, entry.stage == Stage::queued ? std::make_shared<const std::string>(to_contract_json(shown(entry))) : entry.json});
     }
   }
-  std::vector<PageRow> ended;
+  static const auto nothing = std::make_shared<const std::vector<PageRow>>();
+  PageRows ended = nothing;
   if (!filter.phase || kind::terminal(*filter.phase)) {
     // One more than asked tells whether there is a next page; those that are in memory too may take places.
     ended = store_->ended_page(filter, limit == 0 ? 0 : limit + 1 + static_cast<unsigned>(live.size()), after);
   }
   Page page;
-  page.jobs_json.reserve(2 + (live.size() + ended.size()) * 400);
-  page.jobs_json = std::string("[");
+  size_t bytes = 2;
+  for (const auto& row : live) bytes += row.json->size() + 1;
+  for (const auto& row : *ended) bytes += row.json.size() + 1;
+  page.jobs_json.reserve(bytes);
+  page.jobs_json = "[";
   unsigned count = 0;
   PageKey last;
   auto a = live.begin();
-  auto b = ended.begin();
-  while (a != live.end() || b != ended.end()) {
-    const bool from_memory = b == ended.end() || (a != live.end() && a->key >= b->key);
+  auto b = ended->begin();
+  while (a != live.end() || b != ended->end()) {
+    const bool from_memory = b == ended->end() || (a != live.end() && a->key >= b->key);
     if (limit != 0 && count == limit) {
       page.continue_token = make_token(last);
       break;
     }
     if (count++ != 0) page.jobs_json += ',';
     if (from_memory) {
-      if (b != ended.end() && b->key == a->key) ++b;
+      if (b != ended->end() && b->key == a->key) ++b;
       page.jobs_json += *a->json;
       last = a->key;
       ++a;

@@ -9,9 +9,7 @@ namespace {
 constexpr std::chrono::seconds repeat_wait_max{30};
 
 Error frozen_error(const Freeze& freeze) {
-  return Error(Error(Code::unavailable, "frozen by " + freeze.user + (freeze.reason.empty() ? "" : ": " + freeze.reason) +
-                                            "; no run starts until `operonctl unfreeze`")
-                   .with_reason("Frozen"));
+  return Error(Error(Code::unavailable, who_froze(freeze) + "; no run starts until `operonctl unfreeze`").with_reason("Frozen"));
 }
 
 /// The runner has judged the request itself: asking again would not help, and nothing runs.

@@ -16,6 +16,11 @@ std::string ordinal(size_t n) {
 
 }  // namespace
 
+std::string who_froze(const Freeze& freeze) {
+  const std::string who = "frozen by " + freeze.user;
+  return freeze.reason.empty() || freeze.reason == who ? who : who + ": " + freeze.reason;
+}
+
 TableMetrics::TableMetrics() {
   for (const auto phase : {Phase::pending, Phase::running, Phase::succeeded, Phase::failed, Phase::stopped}) {
     jobs[phase] = metrics::gauge("operon_jobs", "Runs by phase", {{"phase", kind::to_string(phase)}});
@@ -112,7 +117,7 @@ int64_t JobTable::Impl::steady_ms() const {
 }
 
 std::string JobTable::Impl::queue_message(const Entry& entry) const {
-  if (freeze_.frozen) return "waiting: frozen by " + freeze_.user + (freeze_.reason.empty() ? "" : ": " + freeze_.reason);
+  if (freeze_.frozen) return "waiting: " + who_froze(freeze_);
   const auto place = queue_.place(entry.job().id);
   if (!place) return entry.job().message;
   const std::string line = "waiting: " + ordinal(place->position) + " in line for target " + entry.job().cluster_name + ", ";

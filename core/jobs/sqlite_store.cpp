@@ -11,6 +11,7 @@
 
 #include "core/base/files.hpp"
 #include "core/jobs/commit_queue.hpp"
+#include "core/jobs/page_cache.hpp"
 #include "core/jobs/sqlite_connection.hpp"
 #include "core/jobs/sqlite_rows.hpp"
 #include "core/jobs/sqlite_schema.hpp"
@@ -101,6 +102,7 @@ class SqliteStore final : public Store {
  public:
   SqliteStore(const std::filesystem::path& file, const SqliteLimits& limits, std::unique_ptr<Connection> writer, base::Fd lock)
       : lock_(std::move(lock)),
+        pages_(limits.pages_kept_bytes_max),
         writer_(std::move(writer), limits),
         readers_(file, limits.read_connections_max, static_cast<int>(limits.busy_timeout_ms.count())) {}
 
@@ -126,9 +128,18 @@ class SqliteStore final : public Store {
   }
 
   void update(JobRecord record, bool drop_request, Written written) override {
+    if (record.job.ended()) {
+      written = [this, written = std::move(written)](const std::optional<Error>& error) {
+        pages_.changed();
+        if (written) written(error);
+      };
+    }
     writer_.post(update_work(std::move(record), drop_request), std::move(written));
   }
-  void update_now(const JobRecord& record, bool drop_request) override { writer_.run(update_work(record, drop_request)); }
+  void update_now(const JobRecord& record, bool drop_request) override {
+    const PagesChange change{record.job.ended() ? &pages_ : nullptr};
+    writer_.run(update_work(record, drop_request));
+  }
 
   void set_cleanup(const std::string& id, Cleanup cleanup, Written written) override {
     writer_.post(
@@ -167,7 +178,15 @@ class SqliteStore final : public Store {
     });
   }
 
-  std::vector<PageRow> ended_page(const JobFilter& filter, unsigned limit, const std::optional<PageKey>& after) const override;
+  PageRows ended_page(const JobFilter& filter, unsigned limit, const std::optional<PageKey>& after) const override {
+    if (limit == 0) return read_ended_page(filter, limit, after);
+    std::string question = page_question(filter, limit, after);
+    const uint64_t version = pages_.version();
+    if (auto rows = pages_.find(question)) return rows;
+    auto rows = read_ended_page(filter, limit, after);
+    pages_.keep(version, std::move(question), rows);
+    return rows;
+  }
 
   std::vector<JobRecord> to_clean(Cleanup cleanup, int64_t ended_before_ms, unsigned limit) const override {
     return readers_.with([&](Connection& c) {
@@ -191,6 +210,7 @@ class SqliteStore final : public Store {
   }
 
   void remove(const std::vector<std::string>& ids) override {
+    const PagesChange change{&pages_};
     writer_.run([&](Connection& c) {
       for (const auto& id : ids) {
         c.statement("DELETE FROM jobs WHERE id = ?").bind(id).run();
@@ -270,6 +290,16 @@ class SqliteStore final : public Store {
   std::string trouble() const override { return writer_.trouble(); }
 
  private:
+  /// Whatever came of a write that one has waited for, pages read before it are not kept.
+  struct PagesChange {
+    PageCache* pages;  // null: the write is not about an ended run
+    ~PagesChange() {
+      if (pages != nullptr) pages->changed();
+    }
+  };
+
+  PageRows read_ended_page(const JobFilter& filter, unsigned limit, const std::optional<PageKey>& after) const;
+
   static CommitQueue::Work update_work(JobRecord record, bool drop_request) {
     return [record = std::move(record), drop_request](Connection& c) {
       put_job(c, record, "INSERT OR REPLACE");
@@ -288,11 +318,12 @@ class SqliteStore final : public Store {
   }
 
   base::Fd lock_;
-  CommitQueue writer_;  // the last to close: only a connection that writes empties the write-ahead log, and takes it away
+  mutable PageCache pages_;  // the writer's last words reach it
+  CommitQueue writer_;       // the last to close: only a connection that writes empties the write-ahead log, and takes it away
   mutable ReadPool readers_;
 };
 
-std::vector<PageRow> SqliteStore::ended_page(const JobFilter& filter, unsigned limit, const std::optional<PageKey>& after) const {
+PageRows SqliteStore::read_ended_page(const JobFilter& filter, unsigned limit, const std::optional<PageKey>& after) const {
   std::string sql = "SELECT created, id, record, json, checksum FROM jobs WHERE ended = 1";
   if (filter.phase) sql += " AND phase = ?";
   if (!filter.scenario_name.empty()) sql += " AND scenario_name = ?";
@@ -309,17 +340,17 @@ std::vector<PageRow> SqliteStore::ended_page(const JobFilter& filter, unsigned l
     if (!filter.cluster_name.empty()) rows.bind(filter.cluster_name);
     if (after) rows.bind(after->created_unix_ms).bind(after->id);
     if (limit != 0) rows.bind(int64_t{limit});
-    std::vector<PageRow> page;
-    page.reserve(limit);
+    auto page = std::make_shared<std::vector<PageRow>>();
+    page->reserve(limit);
     while (rows.step()) {
       PageRow row{{rows.integer(0), rows.text(1)}, rows.text(3)};
       if (sqlite::checksum(row.key.id, rows.view(2), row.json) == rows.integer(4)) {
-        page.push_back(std::move(row));
+        page->push_back(std::move(row));
       } else {
         log::error("a damaged record of the state store is left out", {{"job_id", row.key.id}});
       }
     }
-    return page;
+    return PageRows(std::move(page));
   });
 }
 

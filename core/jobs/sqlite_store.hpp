@@ -13,6 +13,7 @@ struct SqliteLimits {
   unsigned read_connections_max = 4;
   unsigned writes_queued_max = 50000;
   unsigned writes_per_commit_max = 512;
+  size_t pages_kept_bytes_max = 4 << 20;  ///< pages of ended runs, in memory
   std::chrono::milliseconds busy_timeout_ms{5000};
   std::chrono::milliseconds tidy_after_ms{5000};  ///< without a write: then what was deleted goes from the log file too
 };

@@ -53,6 +53,8 @@ struct PageRow {
   std::string json;
 };
 
+using PageRows = std::shared_ptr<const std::vector<PageRow>>;  ///< never null
+
 struct KvPage {
   std::vector<std::string> keys;
   bool more = false;
@@ -80,7 +82,7 @@ class Store {
   /// Oldest first.
   virtual std::vector<JobRecord> not_ended() const = 0;
   /// Ended runs, newest first, after `after`, at most `limit` (0 = all).
-  virtual std::vector<PageRow> ended_page(const JobFilter&, unsigned limit, const std::optional<PageKey>& after) const = 0;
+  virtual PageRows ended_page(const JobFilter&, unsigned limit, const std::optional<PageKey>& after) const = 0;
   /// Ended runs that stand at exactly this cleanup and ended before `ended_before_ms`.
   virtual std::vector<JobRecord> to_clean(Cleanup, int64_t ended_before_ms, unsigned limit) const = 0;
   /// Ended runs past retention (ended before, or beyond the newest `kept_max`), at most `limit`.

@@ -122,6 +122,48 @@ std::string path_text(const std::vector<std::string>& context) {
   return path;
 }
 
+/// The part of the schema that judges a place of the document; none where that is not said by plain properties and items.
+const json* schema_at(const json& schema, const std::vector<std::string>& context) {
+  const json* here = &schema;
+  for (const std::string& step : context) {
+    if (step == "<root>") continue;
+    if (step.size() < 2) return nullptr;
+    const std::string name = step.substr(1, step.size() - 2);
+    if (here->contains("properties") && (*here)["properties"].contains(name)) {
+      here = &(*here)["properties"][name];
+    } else if (here->contains("items") && (*here)["items"].is_object()) {
+      here = &(*here)["items"];
+    } else {
+      return nullptr;
+    }
+    if (!here->is_object()) return nullptr;
+  }
+  return here;
+}
+
+std::string known_keys(const json& rule) {
+  std::string names;
+  if (rule.contains("properties")) {
+    for (const auto& [key, ignored] : rule["properties"].items()) names += (names.empty() ? "" : ", ") + key;
+  }
+  return names.empty() ? "there are none" : "known are " + names;
+}
+
+/// The validator's two commonest sentences name a rule of JSON Schema; a reader wants the key, and what may stand there.
+std::string why_text(const valijson::ValidationResults::Error& error, const json& schema) {
+  const std::string& said = error.description;
+  const json* rule = schema_at(schema, error.context);
+  static const std::string before_key = "'additionalProperties' constraints: '";
+  const size_t at = said.find(before_key);
+  if (rule != nullptr && at != std::string::npos) {
+    const size_t begin = at + before_key.size();
+    return "unknown key '" + said.substr(begin, said.rfind('\'') - begin) + "'; " + known_keys(*rule);
+  }
+  if (rule != nullptr && said.starts_with("Value type not permitted") && rule->contains("type") && (*rule)["type"].is_string())
+    return "must be of type " + (*rule)["type"].get<std::string>();
+  return said;
+}
+
 void build(json& schema, valijson::Schema& into) {
   try {
     valijson::SchemaParser(valijson::SchemaParser::kDraft7).populateSchema(valijson::adapters::NlohmannJsonAdapter(schema), into);
@@ -145,7 +187,7 @@ void validate(json schema, const json& document) {
     if (deepest == nullptr || error.context.size() > deepest->context.size()) deepest = &error;
   }
   std::string path = deepest ? path_text(deepest->context) : "";
-  std::string why = deepest ? deepest->description : "not valid";
+  std::string why = deepest ? why_text(*deepest, schema) : "not valid";
   throw Error(Code::invalid_argument, (path.empty() ? "" : path + ": ") + base::printable(why, 300)).with_field(path);
 }
 

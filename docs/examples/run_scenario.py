@@ -24,22 +24,29 @@ def call(method, path, body=None, headers=None):
     return urllib.request.urlopen(request)
 
 
-def main():
-    scenario = sys.argv[1] if len(sys.argv) > 1 else "hello"
-    environment = dict(pair.split("=", 1) for pair in sys.argv[2:])
+def run(scenario, environment):
     target = json.load(call("POST", "/targets"))["uuid"]
     while call("GET", f"/targets/{target}").status == 202:  # a provider may take its time
         time.sleep(0.1)
     body = {"targetId": target, "clusterName": "localhost", "scenarioImage": f"dir://{scenario}", "scenarioName": scenario, "environment": environment}
-    try:
-        job = json.load(call("POST", "/scenarios/run", body, {"Idempotency-Key": str(uuid.uuid4())}))["jobId"]
-    except urllib.error.HTTPError as refused:
-        sys.exit(json.load(refused)["message"])
+    job = json.load(call("POST", "/scenarios/run", body, {"Idempotency-Key": str(uuid.uuid4())}))["jobId"]
     for line in call("GET", f"/scenarios/run/{job}/logs?follow=true"):
         sys.stdout.buffer.write(line)
     end = json.load(call("GET", f"/scenarios/run/{job}"))
     print(job, end["status"], end.get("message", ""))
-    sys.exit(0 if end["status"] == "Succeeded" else 1)
+    return 0 if end["status"] == "Succeeded" else 1
+
+
+def main():
+    scenario, *pairs = sys.argv[1:] or ["hello"]
+    if scenario.startswith("-") or not all("=" in pair for pair in pairs):
+        sys.exit(__doc__)
+    try:
+        sys.exit(run(scenario, dict(pair.split("=", 1) for pair in pairs)))
+    except urllib.error.HTTPError as refused:
+        sys.exit(json.load(refused)["message"])
+    except urllib.error.URLError as error:
+        sys.exit(f"no answer from {SERVER}: {error.reason} (is operond running? OPERON_SERVER names another address)")
 
 
 if __name__ == "__main__":

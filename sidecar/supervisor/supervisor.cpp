@@ -36,7 +36,14 @@ bool Supervisor::open_channels() {
   signals_ = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   // For both directions: there is always a writer, so it never reads as ended.
   control_ = open(run_folder::control_fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (control_ >= 0) fcntl(control_, F_SETPIPE_SZ, 4096);
+  if (control_ >= 0) {
+    fcntl(control_, F_SETPIPE_SZ, 4096);
+    // Whoever halted this process (SIGSTOP), the run itself perhaps, halted the run's time limit with it: a request to stop sets both
+    // going.
+    fcntl(control_, F_SETOWN, getpid());
+    fcntl(control_, F_SETSIG, SIGCONT);
+    fcntl(control_, F_SETFL, O_NONBLOCK | O_ASYNC);
+  }
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return signals_ >= 0;

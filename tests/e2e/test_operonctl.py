@@ -130,13 +130,14 @@ class Operonctl(unittest.TestCase):
             for cluster in ([], ["--cluster", "localhost"]):
                 guess = subprocess.run([CTL, "run", "short", *cluster], env=environment, capture_output=True, text=True)
                 self.assertEqual(guess.returncode, 2, guess)
-                self.assertIn("give --provider; there are: again/localhost, target-file/localhost", guess.stderr)
+                self.assertIn("give --provider; there are: localhost (provider again), localhost (provider target-file)", guess.stderr)
             told = subprocess.run([CTL, "run", "short", "--provider", "again", "--wait"], env=environment, capture_output=True, text=True)
             self.assertEqual(told.returncode, 0, told)
 
     def test_freeze_needs_no_reason(self):
         try:
             self.assertIn("frozen by anonymous", self.ctl("freeze").stdout)
+            self.assertEqual(self.ctl("run", "fails", code=1).stderr, "operonctl: frozen by anonymous; no run starts until `operonctl unfreeze`\n")
         finally:
             self.ctl("unfreeze")
 
@@ -168,6 +169,41 @@ class Operonctl(unittest.TestCase):
         self.ctl("run", "fields", "--set", "NOEQUALS", code=2)
         self.assertIn("Exit codes", self.ctl("--help").stdout)
 
+    def test_a_wrong_word_is_named_with_what_comes_near_it(self):
+        for words, said in ((["sceanrio"], "unknown command 'sceanrio'; did you mean 'scenario'"),
+                            (["plugin", "vlidate"], "unknown command 'vlidate'; did you mean 'validate'?"),
+                            (["jobs", "--statsu", "Running"], "unknown option '--statsu'; did you mean '--status'"),
+                            (["job", "a", "b"], "unexpected argument 'b'"),
+                            (["jobs", "-o"], "--output needs a value"),
+                            ([], "a command is missing"),
+                            (["logs", "a", "--tail", "x"], "--tail: must be a whole number from 0 up, not 'x'"),
+                            (["run", "a", "--timeout-seconds", "0"], "--timeout-seconds: must be a whole number from 1 up, not '0'")):
+            result = self.ctl(*words, code=2)
+            self.assertIn("operonctl: " + said, result.stderr)
+            self.assertRegex(result.stderr, r"\nSee 'operonctl.* --help'\.\n$")
+        self.assertIn("See 'operonctl plugin new --help'.", self.ctl("plugin", "new", code=2).stderr)
+        self.assertRegex(self.ctl("--version").stdout, r"^operonctl \d")
+
+    def test_help_of_a_command_tells_of_the_options_of_all(self):
+        for command in (["jobs"], ["plugin", "call"]):
+            self.assertIn("Every command also takes --server", self.ctl(*command, "--help").stdout)
+
+    def test_a_provider_that_is_not_there(self):
+        said = self.ctl("run", "fields", "--set", "WORD=a", "--provider", "nobody", code=1).stderr
+        self.assertIn("provider 'nobody' offers no cluster; there are: localhost (provider target-file)", said)
+
+    def test_a_key_makes_repetition_harmless(self):
+        self.assertIn("--idempotency-key requires --target-id", self.ctl("run", "fails", "--idempotency-key", "once", code=2).stderr)
+        target = self.ctl("targets", "-o", "name").stdout.strip()
+        ids = {self.ctl("run", "fails", "--target-id", target, "--idempotency-key", "once", "-o", "name").stdout for _ in range(2)}
+        self.assertEqual(len(ids), 1)
+
+    def test_stop_all_is_one_document(self):
+        first, second = (self.ctl("run", "sleeper", "-o", "name").stdout.strip() for _ in range(2))
+        stopped = json.loads(self.ctl("stop", "--all", "-o", "json").stdout)["jobs"]
+        self.assertLessEqual({first, second}, {job["jobId"] for job in stopped})
+        self.assertEqual(json.loads(self.ctl("stop", "--all", "-o", "json").stdout), {"jobs": []})
+
     def test_configuration_file(self):
         folder = self.host.folder / ".config" / "operon"
         folder.mkdir(parents=True)
@@ -186,6 +222,8 @@ class Operonctl(unittest.TestCase):
         script = self.ctl("completion", "bash").stdout + "\nCOMP_WORDS=(operonctl sc); COMP_CWORD=1; _operonctl; echo ${COMPREPLY[@]}"
         words = subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split()
         self.assertEqual(words, ["scenarios", "scenario"])
+        script = self.ctl("completion", "bash").stdout + "\nCOMP_WORDS=(operonctl jobs -o w); COMP_CWORD=3; _operonctl; echo ${COMPREPLY[@]}"
+        self.assertEqual(subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split(), ["wide"])
 
     def test_colour_only_on_a_terminal(self):
         def on_terminal(env):
@@ -204,7 +242,9 @@ class Operonctl(unittest.TestCase):
         echo = str(BUILD / "plugins-test" / "libecho.so")
         answer = self.ctl("plugin", "call", echo, "test.echo/1", "echo", '{"text":"hi"}')
         self.assertIn("hi", answer.stdout)
-        self.assertIn("test.echo/1", self.ctl("plugin", "call", echo, "test.echo/1", "nonsense", code=1).stderr)
+        self.assertRegex(self.ctl("plugin", "call", echo, "test.echo/1", "nonsense", code=1).stderr, "no verb 'nonsense' of test.echo/1; its verbs are: .*echo")
+        self.assertIn("it has: test.echo/1", self.ctl("plugin", "call", echo, "test.echo", "echo", code=1).stderr)
+        self.assertIn("is no file", self.ctl("plugin", "validate", "/nowhere.so", code=1).stderr)
         for library in (echo, str(BUILD / "plugins" / "libregistry-dir.so"), str(BUILD / "plugins" / "libtarget-file.so")):
             config = json.dumps({"path": str(self.host.scenarios)}) if "registry" in library else "{}"
             result = self.ctl("plugin", "validate", library, "--plugin-config", config)

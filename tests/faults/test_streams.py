@@ -49,6 +49,27 @@ def read_all(s):
     return head, content, whole
 
 
+class FewDescriptors(unittest.TestCase):
+    def test_fault_23_readers_leave_descriptors_for_probes_and_runs(self):
+        host = Host(prefix=["prlimit", "--nofile=200:200"]).start()
+        self.addCleanup(host.remove)
+        host.shell_scenario("slow", "echo a; sleep 600")
+        host.shell_scenario("quick", "echo q")
+        job = host.run("slow")
+        host.wait_status(job, "Running")
+        crowd = contextlib.ExitStack()
+        self.addCleanup(crowd.close)
+        readers = [crowd.enter_context(follow_socket(host, job)) for _ in range(103)]  # of 104 that the host takes now
+        for reader in readers:
+            self.assertIn(b" 200 ", reader.recv(100))
+        waiting = [crowd.enter_context(follow_socket(host, job)) for _ in range(100)]
+        for _ in range(3):
+            self.assertEqual(host.probe("/readyz").status, 200)
+        for reader in waiting + readers:
+            reader.close()
+        host.wait_ended(host.run("quick"))
+
+
 class Readers(unittest.TestCase):
     def setUp(self):
         self.host = Host(sets=["rest.connections_per_address_max=10000", "rest.write_ms_max=1500", "logs.follower_stall_ms=1500", "rest.header_ms_max=2000"]).start()

@@ -101,6 +101,24 @@ struct Client::Impl {
   Settings settings;
   CURL* easy = curl_easy_init();
 
+  Error no_answer(CURLcode result) const {
+    const std::string what = settings.server + ": " + curl_easy_strerror(result);
+    switch (result) {
+      case CURLE_URL_MALFORMAT:
+      case CURLE_UNSUPPORTED_PROTOCOL:
+        return Error{Code::invalid_argument, "the server's address " + what + "; write http://HOST:PORT or https://HOST:PORT"};
+      case CURLE_SSL_CONNECT_ERROR:
+        return Error{Code::unavailable, "no answer from " + what + " (does it serve TLS? without rest.tls it is http://)"};
+      case CURLE_PEER_FAILED_VERIFICATION:
+      case CURLE_SSL_CACERT_BADFILE:
+        return Error{Code::unavailable,
+                     "no answer from " + what + " (--ca-file or OPERON_CA_FILE names the certificates it is checked against)"};
+      default:
+        return Error{Code::unavailable,
+                     "no answer from " + what + " (is operond running? --server or OPERON_SERVER names another address)"};
+    }
+  }
+
   long perform(std::string_view method, const std::string& path, const std::string& body, const Headers& headers, Sink& sink,
                bool endless) {
     curl_easy_reset(easy);
@@ -127,10 +145,7 @@ struct Client::Impl {
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);
     const CURLcode result = curl_easy_perform(easy);
     if (sink.thrown) std::rethrow_exception(sink.thrown);
-    if (result != CURLE_OK && !sink.left) {
-      throw Error{Code::unavailable, "no answer from " + settings.server + ": " + curl_easy_strerror(result) +
-                                         " (is operond running? --server or OPERON_SERVER names another address)"};
-    }
+    if (result != CURLE_OK && !sink.left) throw no_answer(result);
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     return status;

@@ -14,15 +14,10 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<Column> job_columns = {{"JOB", "jobId"},
-                                         {"SCENARIO", "scenarioName"},
-                                         {"CLUSTER", "clusterName"},
-                                         {"STATUS", "status"},
-                                         {"AGE", "age"},
-                                         {"MESSAGE", "message"},
-                                         {"TARGET", "targetId", true},
-                                         {"STARTED", "startTime", true},
-                                         {"ENDED", "completionTime", true}};
+const std::vector<Column> job_columns = {
+    {"JOB", "jobId"},      {"SCENARIO", "scenarioName"}, {"CLUSTER", "clusterName"},     {"STATUS", "status"},
+    {"AGE", "age"},        {"TARGET", "targetId", true}, {"STARTED", "startTime", true}, {"ENDED", "completionTime", true},
+    {"MESSAGE", "message"}};
 
 json with_age(json job) {
   job["age"] = age(job.value("startTime", ""), base::system_clock().unix_ms());
@@ -67,6 +62,20 @@ void print_change(const Settings& s, const json& job) {
                 cell(job.at("clusterName")).c_str(), colour_status(s, cell(job.at("status"))).c_str(),
                 job.contains("message") ? cell(job["message"]).c_str() : "");
   }
+  std::fflush(stdout);
+}
+
+bool for_people(const Settings& s) {
+  return s.output == Output::table || s.output == Output::wide;
+}
+
+json stop_one(Client& client, const std::string& id) {
+  return client.json("DELETE", "/scenarios/run/" + escape(id));
+}
+
+void print_stopped(const Settings& s, const json& job) {
+  std::printf("%s: %s: %s\n", cell(job.at("jobId")).c_str(), colour_status(s, cell(job.at("status"))).c_str(),
+              job.contains("message") ? cell(job["message"]).c_str() : "");
   std::fflush(stdout);
 }
 
@@ -121,10 +130,9 @@ int logs(const Settings& s, const LogsOptions& options) {
 
 int stop(const Settings& s, const std::string& id) {
   Client client(s);
-  const json job = client.json("DELETE", "/scenarios/run/" + escape(id));
-  if (s.output == Output::table || s.output == Output::wide) {
-    std::printf("%s: %s: %s\n", cell(job.at("jobId")).c_str(), colour_status(s, cell(job.at("status"))).c_str(),
-                job.contains("message") ? cell(job["message"]).c_str() : "");
+  const json job = stop_one(client, id);
+  if (for_people(s)) {
+    print_stopped(s, job);
   } else {
     print_object(s, {}, job, "jobId");
   }
@@ -135,6 +143,7 @@ int stop_all(const Settings& s) {
   Client client(s);
   int result = exit_ok;
   std::set<std::string> ids;
+  json stopped = json::array();
   for (const char* phase : {"Pending", "Running"}) {
     JobsOptions options;
     options.status = phase;
@@ -142,12 +151,14 @@ int stop_all(const Settings& s) {
   }
   for (const std::string& id : ids) {
     try {
-      stop(s, id);
+      stopped.push_back(stop_one(client, id));
+      if (for_people(s)) print_stopped(s, stopped.back());
     } catch (const Error& e) {  // one that cannot be stopped must not save the others
       std::fprintf(stderr, "operonctl: %s: %s\n", id.c_str(), e.what());
       result = exit_refused;
     }
   }
+  if (!for_people(s)) print_rows(s, job_columns, stopped, "jobId", json{{"jobs", stopped}});
   std::fprintf(stderr, "%zu run%s\n", ids.size(), ids.size() == 1 ? "" : "s");
   return result;
 }
@@ -156,7 +167,7 @@ int freeze(const Settings& s, const std::string& reason, bool stop_all) {
   Client client(s);
   const json body = {{"reason", reason}, {"stopAll", stop_all}};
   const json answer = client.json("POST", "/operon/v1/freeze", &body);
-  if (s.output != Output::table && s.output != Output::wide) {
+  if (!for_people(s)) {
     print_object(s, {}, answer, "reason");
     return exit_ok;
   }
@@ -170,8 +181,12 @@ int freeze(const Settings& s, const std::string& reason, bool stop_all) {
 
 int unfreeze(const Settings& s) {
   Client client(s);
-  client.json("POST", "/operon/v1/unfreeze");
-  std::puts("runs may start again");
+  const json answer = client.json("POST", "/operon/v1/unfreeze");
+  if (s.output == Output::json || s.output == Output::yaml) {
+    print_object(s, {}, answer, "frozen");
+  } else {
+    std::puts("runs may start again");
+  }
   return exit_ok;
 }
 

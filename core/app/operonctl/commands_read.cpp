@@ -80,9 +80,9 @@ int scenario(const Settings& s, const std::string& name, const std::string& regi
               {"TYPE", "type"},
               {"REQUIRED", "required"},
               {"DEFAULT", "default"},
-              {"DESCRIPTION", "short_description"},
               {"RULE", "rule", true},
-              {"MOUNT PATH", "mount_path", true}},
+              {"MOUNT PATH", "mount_path", true},
+              {"DESCRIPTION", "short_description"}},
              rows, "variable", rows);
   return exit_ok;
 }
@@ -96,10 +96,10 @@ int plugin_list(const Settings& s) {
               {"VERSION", "version"},
               {"STATE", "state"},
               {"INTERFACES", "interfaces"},
-              {"REASON", "reason"},
               {"CALLS", "calls", true},
               {"FAULTS", "faults", true},
-              {"LIBRARY", "library", true}},
+              {"LIBRARY", "library", true},
+              {"REASON", "reason"}},
              answer.at("plugins"), "name", answer);
   return exit_ok;
 }

@@ -53,7 +53,8 @@ json choose_cluster(Client& client, const RunOptions& options, const std::string
   json rows = json::array();
   std::string names;
   for (const json& row : cluster_rows(client, target_id)) {
-    names += (names.empty() ? "" : ", ") + row.at("provider").get<std::string>() + "/" + row.at("cluster-name").get<std::string>();
+    names += (names.empty() ? "" : ", ") + row.at("cluster-name").get<std::string>() + " (provider " +
+             row.at("provider").get<std::string>() + ")";
     if (options.provider.empty() || row.at("provider") == options.provider) rows.push_back(row);
   }
   std::string wanted = options.cluster;
@@ -65,6 +66,8 @@ json choose_cluster(Client& client, const RunOptions& options, const std::string
   if (match.size() == 1) return match[0];
   if (match.size() > 1)
     throw Error{Code::invalid_argument, "cluster '" + wanted + "' is offered by several providers: give --provider; there are: " + names};
+  if (rows.empty() && !names.empty())
+    throw Error{Code::not_found, "provider '" + options.provider + "' offers no cluster; there are: " + names};
   if (names.empty()) throw Error{Code::not_found, "no provider offers a cluster; see 'operonctl plugin list'"};
   if (options.cluster.empty()) throw Error{Code::invalid_argument, "which cluster? give --cluster with one of: " + names};
   throw Error{Code::not_found, "cluster '" + options.cluster + "' is not offered; there are: " + names};

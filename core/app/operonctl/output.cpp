@@ -11,7 +11,7 @@
 namespace operon::ctl {
 namespace {
 
-constexpr size_t cell_bytes_max = 120;
+constexpr size_t text_bytes_max = 4000;  // where nothing stands to the right of it
 
 nlohmann::json at(const nlohmann::json& row, const std::string& member) {
   const nlohmann::json* here = &row;
@@ -42,6 +42,10 @@ void print_line(const std::vector<std::string>& cells, const std::vector<size_t>
   std::puts(line.c_str());
 }
 
+bool is_list_of_texts(const nlohmann::json& value) {
+  return value.is_array() && std::all_of(value.begin(), value.end(), [](const nlohmann::json& item) { return item.is_string(); });
+}
+
 void print_whole(const Settings& s, const nlohmann::json& whole) {
   if (s.output == Output::yaml) {
     std::fputs(yaml::emit(whole).c_str(), stdout);
@@ -52,11 +56,17 @@ void print_whole(const Settings& s, const nlohmann::json& whole) {
 
 }  // namespace
 
-std::string cell(const nlohmann::json& value) {
+std::string cell(const nlohmann::json& value, size_t bytes_max) {
   if (value.is_null()) return "-";
-  const std::string text =
-      value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return text.empty() ? "-" : base::printable(text, cell_bytes_max);
+  std::string text;
+  if (value.is_string()) {
+    text = value.get<std::string>();
+  } else if (is_list_of_texts(value)) {
+    for (const auto& item : value) text += (text.empty() ? "" : ", ") + item.get<std::string>();
+  } else {
+    text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  return text.empty() ? "-" : base::printable(text, bytes_max);
 }
 
 std::string colour_status(const Settings& s, const std::string& status) {
@@ -93,7 +103,8 @@ void print_rows(const Settings& s, const std::vector<Column>& columns, const nlo
   for (const auto& row : rows) {
     auto& line = lines.emplace_back();
     for (const auto& column : columns) {
-      if (!column.wide || s.output == Output::wide) line.push_back(cell(at(row, column.member)));
+      const size_t bytes_max = &column == &columns.back() ? text_bytes_max : cell_bytes_max;
+      if (!column.wide || s.output == Output::wide) line.push_back(cell(at(row, column.member), bytes_max));
     }
   }
   std::vector<size_t> widths(lines[0].size());
@@ -114,7 +125,7 @@ void print_object(const Settings& s, const std::vector<Column>& columns, const n
   for (const auto& column : columns) {
     const auto value = at(object, column.member);
     if (value.is_null() && s.output != Output::wide) continue;
-    print_line({column.title + ":", cell(value)}, {widest + 1, 0}, s, true);
+    print_line({column.title + ":", cell(value, text_bytes_max)}, {widest + 1, 0}, s, true);
   }
 }
 

@@ -10,6 +10,8 @@
 
 namespace operon::ctl {
 
+constexpr size_t cell_bytes_max = 120;
+
 /// A column: its title, the member it shows, and whether only -o wide shows it.
 struct Column {
   std::string title;
@@ -29,7 +31,7 @@ std::string colour_status(const Settings&, const std::string& status);
 /// "3m12s" since an RFC 3339 time; "-" when there is none.
 std::string age(const std::string& rfc3339, int64_t now_unix_ms);
 
-/// A cell's text: control characters escaped, so that no server answer can drive the terminal.
-std::string cell(const nlohmann::json&);
+/// A cell's text: control characters escaped, so that no server answer can drive the terminal; a list of texts with commas between.
+std::string cell(const nlohmann::json&, size_t bytes_max = cell_bytes_max);
 
 }  // namespace operon::ctl

@@ -15,6 +15,13 @@ namespace fs = std::filesystem;
 constexpr size_t template_bytes_max = 256u << 10;
 constexpr std::array kinds = {"job-runner", "target-provider", "scenario-registry"};
 
+/// What CMake needs to find this operon: nothing where it looks by itself.
+std::string prefix_argument() {
+  const fs::path prefix = fs::read_symlink("/proc/self/exe").parent_path().parent_path();
+  if (!fs::is_directory(prefix / "share/operon/template")) return " -DCMAKE_PREFIX_PATH=<where operon is installed>";
+  return prefix == "/usr" || prefix == "/usr/local" ? "" : " -DCMAKE_PREFIX_PATH=" + prefix.string();
+}
+
 /// Installed: <prefix>/share/operon/template; in a build tree: plugins/template of the source tree two folders up.
 fs::path template_folder() {
   const fs::path program = fs::read_symlink("/proc/self/exe").parent_path();
@@ -87,9 +94,9 @@ int plugin_new(const std::string& dir, const std::string& kind, const std::strin
   copy_tree(templates / kind, folder, name);
   std::printf(
       "%s: a %s plugin '%s'. Next:\n"
-      "  cmake -S %s -B %s/build && cmake --build %s/build && ctest --test-dir %s/build\n"
+      "  cmake -S %s -B %s/build%s && cmake --build %s/build && ctest --test-dir %s/build\n"
       "Its README.md says where to go on.\n",
-      dir.c_str(), kind.c_str(), name.c_str(), dir.c_str(), dir.c_str(), dir.c_str(), dir.c_str());
+      dir.c_str(), kind.c_str(), name.c_str(), dir.c_str(), dir.c_str(), prefix_argument().c_str(), dir.c_str(), dir.c_str());
   return exit_ok;
 }
 

@@ -1,6 +1,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "core/app/operonctl/commands.hpp"
 #include "core/app/operonctl/elf.hpp"
 #include "core/app/operonctl/lone_plugin.hpp"
+#include "core/log/log.hpp"
+#include "operon/error.hpp"
 #include "operon/plugin.h"
 
 namespace operon::ctl {
@@ -190,6 +193,8 @@ constexpr Check checks[] = {
 }  // namespace
 
 int plugin_validate(const std::string& library, const std::string& config) {
+  if (!std::filesystem::is_regular_file(library)) throw Error{Code::not_found, library + " is no file; name the plugin's .so"};
+  log::set_level(log::Level::warn);  // the host's own lines about nine loads would hide the findings
   const Subject subject{library, config};
   unsigned failed = 0;
   for (const Check& check : checks) {

@@ -9,6 +9,7 @@
 #include "core/app/operond/kubernetes.hpp"
 #include "core/app/operond/limits.hpp"
 #include "core/app/operond/probe_routes.hpp"
+#include "core/app/operond/process.hpp"
 #include "core/app/operond/readiness.hpp"
 #include "core/app/operond/state_dir.hpp"
 #include "core/base/clock_service.hpp"
@@ -136,6 +137,19 @@ void Host::Parts::recover(const config::Settings& settings) {
   targets->resume();
 }
 
+/// Connections that used up the descriptors would keep out the probes and the stop of a run, and every run would fail to start.
+static http::ServerLimits limits_that_fit(const config::RestSettings& rest) {
+  http::ServerLimits limits = rest_limits(rest);
+  const unsigned wanted = limits.connections_max;
+  limits.connections_max = connections_within(wanted, descriptors_max());
+  if (limits.connections_max < wanted) {
+    log::warn(
+        "fewer connections are taken than rest.connections_max says: this process may open too few files; raise ulimit -n (LimitNOFILE=)",
+        {{"connections", std::to_string(limits.connections_max)}, {"open_files", std::to_string(descriptors_max())}});
+  }
+  return limits;
+}
+
 void Host::Parts::serve(const config::Settings& settings) {
   rest::Settings rest_settings;
   rest_settings.version = OPERON_VERSION;
@@ -147,8 +161,8 @@ void Host::Parts::serve(const config::Settings& settings) {
   access.hosts = settings.rest.hosts;
   access.origins = settings.rest.origins;
   if (tokens) access.authenticate = [this](std::string_view header) { return tokens->caller(header); };
-  rest_server =
-      std::make_unique<http::Server>("rest", settings.listen, rest_router, rest_limits(settings.rest), access, tls_of(settings.rest.tls));
+  const http::ServerLimits limits = limits_that_fit(settings.rest);
+  rest_server = std::make_unique<http::Server>("rest", settings.listen, rest_router, limits, access, tls_of(settings.rest.tls));
   rest_server->start();
   readiness.set_phase("serving");
 }

@@ -1,7 +1,12 @@
 #include "core/app/operond/limits.hpp"
 
+#include <algorithm>
+
 namespace operon::app {
 namespace {
+
+constexpr uint64_t descriptors_kept_min = 96;
+constexpr uint64_t connections_min = 16;  ///< though descriptors should then run out
 
 // The option table bounds every number to what these take.
 unsigned count(int64_t value) {
@@ -38,6 +43,12 @@ http::ServerLimits rest_limits(const config::RestSettings& rest) {
   limits.stream_threads = count(rest.stream_threads);
   limits.stream_buffer_bytes_max = bytes(rest.stream_buffer_bytes_max);
   return limits;
+}
+
+unsigned connections_within(unsigned wanted, uint64_t descriptors) {
+  const uint64_t kept = std::max<uint64_t>(descriptors_kept_min, descriptors / 4);
+  const uint64_t room = descriptors > kept + connections_min ? descriptors - kept : connections_min;
+  return static_cast<unsigned>(std::min<uint64_t>(wanted, room));
 }
 
 http::ServerLimits probe_limits() {
@@ -119,7 +130,7 @@ control::FlowSettings flow_settings(const config::Settings& settings) {
   control::FlowSettings flow;
   flow.defaults = {settings.defaults.registry, settings.defaults.runner};
   flow.validation = settings.rest.validation == "required" ? control::Validation::required : control::Validation::best_effort;
-  if (!settings.name_space.empty()) flow.name_space = settings.name_space;
+  if (!settings.kubernetes.name_space.empty()) flow.name_space = settings.kubernetes.name_space;
   flow.limits.body_bytes_max = bytes(settings.rest.body_bytes_max);
   return flow;
 }

@@ -1,6 +1,7 @@
 /// core/app/operond/limits.hpp: settings in the types of the parts that they configure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -16,6 +17,8 @@
 namespace operon::app {
 
 http::ServerLimits rest_limits(const config::RestSettings&);
+/// Of `wanted` connections, as many as leave the host descriptors for runs, logs, the store and the probes when `descriptors` may be open.
+unsigned connections_within(unsigned wanted, uint64_t descriptors);
 /// For probes and metrics: few connections, few threads, no streams.
 http::ServerLimits probe_limits();
 std::optional<http::Tls> tls_of(const config::TlsFiles&);

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 
+#include "core/app/operond/authentication.hpp"
 #include "core/app/operond/check_plugins.hpp"
 #include "core/app/operond/host.hpp"
 #include "core/app/operond/process.hpp"
@@ -32,8 +33,19 @@ std::string urls(const std::vector<std::string>& addresses, bool tls) {
   return text;
 }
 
+/// A note and no problem: the file may be right where the host is going to run.
+void note_token_file(const config::Settings& settings, std::vector<std::string>& notices) {
+  if (settings.rest.auth != "token-file" || settings.rest.token_file.empty()) return;
+  try {
+    app::Tokens{settings.rest.token_file};
+  } catch (const Error& e) {
+    notices.push_back("rest.token_file: operond would not start here: " + base::scrub(e.what()));
+  }
+}
+
 int check_config(config::Loaded loaded) {
   app::check_plugins(loaded.settings, loaded.problems, loaded.notices);
+  note_token_file(loaded.settings, loaded.notices);
   for (const auto& problem : loaded.problems) std::cout << problem << "\n";
   for (const auto& notice : loaded.notices) std::cout << "note: " << notice << "\n";
   if (!loaded.problems.empty()) {

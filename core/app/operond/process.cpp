@@ -77,6 +77,11 @@ void prepare_process() {
   }
 }
 
+uint64_t descriptors_max() {
+  rlimit files{};
+  return getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : UINT64_MAX;
+}
+
 void add_process_metrics(std::string_view version) {
   using metrics::gauge;
   gauge("operon_build_info", "The running version; always 1", {{"version", version}}).set(1);
@@ -98,8 +103,7 @@ void add_process_metrics(std::string_view version) {
     handles->virtual_size.set(now.virtual_bytes);
     handles->threads.set(now.threads);
     handles->open.set(static_cast<double>(open_descriptors()));
-    rlimit files{};
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) handles->max.set(static_cast<double>(files.rlim_cur));
+    handles->max.set(static_cast<double>(descriptors_max()));
     rusage used{};
     if (getrusage(RUSAGE_SELF, &used) != 0) return;
     const double cpu = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);

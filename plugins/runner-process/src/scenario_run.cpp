@@ -28,7 +28,8 @@ static ScenarioRun read(const nlohmann::json& json) {
 ScenarioRun read_scenario_run(const std::string& json, const std::string& scenario) {
   if (json.empty()) {
     throw Error(Code::failed_precondition,
-                "scenario '" + scenario + "' says nothing of what to run; its file in the scenario folder needs a `run` part with `argv`")
+                "scenario '" + scenario +
+                    "' says nothing of what to run: no file of that name is in the scenario folder, or it has no `run` part with `argv`")
         .with_field("scenarioImage");
   }
   const auto parsed = nlohmann::json::parse(json, nullptr, false);

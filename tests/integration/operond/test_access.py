@@ -80,10 +80,10 @@ class Access(unittest.TestCase):
     def test_a_token_file_that_others_may_read_keeps_the_host_down(self):
         host = TokenHost()
         try:
-            host.tokens.chmod(0o640)
+            host.tokens.chmod(0o604)
             host.start(ready=False)
             self.assertEqual(host.process.wait(20), 1)
-            self.assertIn(f"the token file {host.tokens} may be read or written by others than its owner; run: chmod 600 {host.tokens}", host.log_text())
+            self.assertIn(f"the token file {host.tokens} may be read or written by others than its owner; run: chmod 600 {host.tokens} ", host.log_text())
         finally:
             host.remove()
 

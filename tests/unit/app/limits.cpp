@@ -82,3 +82,12 @@ TEST_CASE("TLS only with a certificate") {
   CHECK_FALSE(app::tls_of({}));
   CHECK(app::tls_of({"/c", "/k", "/a"})->client_ca_file == "/a");
 }
+
+TEST_CASE("connections leave descriptors for everything else") {
+  CHECK(app::connections_within(10000, 1u << 20) == 10000);
+  CHECK(app::connections_within(10000, 4096) == 3072);
+  CHECK(app::connections_within(10000, 256) == 160);
+  CHECK(app::connections_within(100, 256) == 100);
+  CHECK(app::connections_within(10000, 64) == 16);
+  CHECK(app::connections_within(10000, 0) == 16);
+}

@@ -61,6 +61,8 @@ TEST_CASE("bytes that are no UTF-8, control characters and NUL are refused") {
   CHECK(refusal("\"\xff\"") != "accepted");
   CHECK(refusal("\"\xed\xa0\x80\"") != "accepted");
   CHECK(refusal(std::string_view("\"a\0b\"", 5)) != "accepted");
+  CHECK(refusal(std::string_view("{}\0", 3)) == "invalid JSON at byte 3: a NUL byte");
+  CHECK(refusal(std::string_view("{}\0{\"a\":1}", 10)) == "invalid JSON at byte 3: a NUL byte");
   CHECK(refusal("\"\n\"") != "accepted");
   CHECK(refusal(R"("\ud800")") != "accepted");
   CHECK(refusal(R"("a\u0000b")") == "invalid JSON at byte 10: string holds a NUL character");

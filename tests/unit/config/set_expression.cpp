@@ -41,15 +41,15 @@ TEST_CASE("--set builds maps and lists, with helm's escapes and types") {
 }
 
 TEST_CASE("--set says what is wrong with an expression") {
-  CHECK(failure("a") == "flag --set: \"a\": \"=\" is missing; write KEY=VALUE, as in rest.auth=token-file");
-  CHECK(failure("=1") == "flag --set: \"=1\": a key is missing; write KEY=VALUE, as in rest.auth=token-file");
-  CHECK(failure("a=1,") == "flag --set: \"a=1,\": a key is missing; write KEY=VALUE, as in rest.auth=token-file");
-  CHECK(failure("a[x]=1") == "flag --set: \"a[x]=1\": an index is a number in brackets; write KEY=VALUE, as in rest.auth=token-file");
-  CHECK(failure("a[=1") == "flag --set: \"a[=1\": an index is a number in brackets; write KEY=VALUE, as in rest.auth=token-file");
-  CHECK(failure("a[-1]=1") == "flag --set: \"a[-1]=1\": an index is a number in brackets; write KEY=VALUE, as in rest.auth=token-file");
-  CHECK(failure("a={1") == "flag --set: \"a={1\": \"}\" is missing; write KEY=VALUE, as in rest.auth=token-file");
+  CHECK(failure("a") == "flag --set: \"a\": \"=\" is missing; write KEY=VALUE, as in log.level=debug");
+  CHECK(failure("=1") == "flag --set: \"=1\": a key is missing; write KEY=VALUE, as in log.level=debug");
+  CHECK(failure("a=1,") == "flag --set: \"a=1,\": a key is missing; write KEY=VALUE, as in log.level=debug");
+  CHECK(failure("a[x]=1") == "flag --set: \"a[x]=1\": an index is a number in brackets; write KEY=VALUE, as in log.level=debug");
+  CHECK(failure("a[=1") == "flag --set: \"a[=1\": an index is a number in brackets; write KEY=VALUE, as in log.level=debug");
+  CHECK(failure("a[-1]=1") == "flag --set: \"a[-1]=1\": an index is a number in brackets; write KEY=VALUE, as in log.level=debug");
+  CHECK(failure("a={1") == "flag --set: \"a={1\": \"}\" is missing; write KEY=VALUE, as in log.level=debug");
   CHECK(failure("a[0]b=1") ==
-        "flag --set: \"a[0]b=1\": after an index stands a dot, another index or \"=\"; write KEY=VALUE, as in rest.auth=token-file");
+        "flag --set: \"a[0]b=1\": after an index stands a dot, another index or \"=\"; write KEY=VALUE, as in log.level=debug");
   CHECK(failure("a[5]=1") == "flag --set: a[5]: the list has 0 entries; the index may be at most that (to append)");
   CHECK(failure("a.b=1", "a=1") == "flag --set: a.b: \"b\" is asked of something that is not a map");
 }

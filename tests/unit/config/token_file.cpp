@@ -46,16 +46,30 @@ TEST_CASE("a bad line is named by its number, never by its token") {
 TEST_CASE("a file that others may read is refused") {
   test::Folder folder;
   const auto path = folder.write("tokens", "0123456789abcdef,alice,run\n");
-  chmod(path.c_str(), 0640);
+  chmod(path.c_str(), 0644);
   try {
     TokenFile::read(path);
     FAIL("read");
   } catch (const Error& e) {
     CHECK(e.code() == Code::permission_denied);
-    CHECK(e.what() == "the token file " + path + " may be read or written by others than its owner; run: chmod 600 " + path);
+    CHECK(e.what() == "the token file " + path + " may be read or written by others than its owner; run: chmod 600 " + path +
+                          " (a mounted Secret: defaultMode: 0400)");
   }
-  chmod(path.c_str(), 0600);
-  CHECK(TokenFile::read(path).size() == 1);
+  for (const mode_t mode : {0600U, 0400U, 0440U, 0640U}) {  // the group is the process's own
+    chmod(path.c_str(), mode);
+    CHECK(TokenFile::read(path).size() == 1);
+  }
+}
+
+TEST_CASE("a group of the process may read the tokens, as in a Secret with fsGroup, and nobody else") {
+  CHECK(kept_private(0440, 2000, {1000, 2000}));
+  CHECK(kept_private(0600, 3000, {1000}));
+  CHECK_FALSE(kept_private(0440, 3000, {1000, 2000}));
+  CHECK_FALSE(kept_private(0440, 3000, {}));
+  CHECK_FALSE(kept_private(0460, 2000, {2000}));
+  CHECK_FALSE(kept_private(0620, 2000, {2000}));
+  CHECK_FALSE(kept_private(0444, 2000, {2000}));
+  CHECK_FALSE(kept_private(0602, 2000, {2000}));
 }
 
 TEST_CASE("the token of an Authorization header") {

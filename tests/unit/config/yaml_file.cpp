@@ -41,6 +41,7 @@ TEST_CASE("what is refused, with its line") {
   CHECK(failure("a: 1\n---\nb: 2\n") == "f.yaml: several documents; only one is read");
   CHECK_THAT(failure("a: [1\nb: 2\n"), Contains("f.yaml:") && Contains("not YAML"));
   CHECK_THAT(failure("a: \"\xff\"\n"), Contains("UTF-8"));
+  CHECK(failure("a: 1\nb: \"/x\\0y\"\n") == "f.yaml:2: holds a NUL character; no path and no setting may");
   CHECK_THAT(failure("a: &x [*x]\n"), Contains("an alias inside of what it stands for"));
 }
 

@@ -52,7 +52,9 @@ void end(Host& host, const std::string& id) {
 
 TEST_CASE("a store that cannot be written refuses new runs, stops running ones, and loses no end") {
   BrokenHost host;
-  auto& [folder, runners, runner, store, clock, hub, table] = host;
+  auto& runner = host.runner;
+  auto& store = host.store;
+  auto& table = host.table;
   table.start(command("stopped"));
   table.start(command("ended"));
   store->full = true;

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <future>
 
 #include "core/jobs/job_table.hpp"
 #include "core/jobs/sqlite_store.hpp"
@@ -106,6 +107,31 @@ TEST_CASE("a request goes with the update that says so") {
   }
 }
 
+TEST_CASE("a page that was read before shows what has ended, changed or gone since") {
+  for (const auto& engine : engines()) {
+    testing::TemporaryFolder folder;
+    auto store = engine.open(folder.path);
+    store->insert(record("a", 10), request("a"));
+    store->update_now(record("a", 10, Phase::succeeded), true);
+    CHECK(ids(*store->ended_page({}, 5, {})) == std::vector<std::string>{"a"});
+    store->insert(record("b", 20), request("b"));
+    CHECK(ids(*store->ended_page({}, 5, {})) == std::vector<std::string>{"a"});
+    store->update_now(record("b", 20, Phase::failed), true);
+    CHECK(ids(*store->ended_page({}, 5, {})) == std::vector<std::string>{"b", "a"});
+    store->insert(record("c", 30), request("c"));
+    std::promise<PageRows> seen;
+    store->update(record("c", 30, Phase::stopped), true,
+                  [&](const std::optional<Error>&) { seen.set_value(store->ended_page({}, 5, {})); });
+    CHECK(ids(*seen.get_future().get()) == std::vector<std::string>{"c", "b", "a"});
+    auto stopped = record("a", 10, Phase::stopped);
+    stopped.json = "{\"changed\":true}";
+    store->update_now(stopped, true);
+    CHECK(store->ended_page({}, 5, {})->back().json == stopped.json);
+    store->remove({"b"});
+    CHECK(ids(*store->ended_page({}, 5, {})) == std::vector<std::string>{"c", "a"});
+  }
+}
+
 TEST_CASE("ended runs are paged newest first, filters are ANDed") {
   for (const auto& engine : engines()) {
     testing::TemporaryFolder folder;
@@ -119,22 +145,22 @@ TEST_CASE("ended runs are paged newest first, filters are ANDed") {
     std::optional<PageKey> after;
     for (;;) {
       const auto page = store->ended_page({}, 5, after);
-      if (page.empty()) break;
-      for (const auto& id : ids(page)) walked.push_back(id);
-      after = page.back().key;
+      if (page->empty()) break;
+      for (const auto& id : ids(*page)) walked.push_back(id);
+      after = page->back().key;
     }
     CHECK(walked.size() == 28);
     CHECK(std::is_sorted(walked.rbegin(), walked.rend()));
     JobFilter filter;
     filter.phase = Phase::failed;
-    CHECK(store->ended_page(filter, 0, {}).size() == 7);
+    CHECK(store->ended_page(filter, 0, {})->size() == 7);
     filter.cluster_name = "c-0";
     filter.target_id = "t-0";
-    CHECK(store->ended_page(filter, 0, {}).size() == 3);
+    CHECK(store->ended_page(filter, 0, {})->size() == 3);
     filter.cluster_name = "c-1";
-    CHECK(store->ended_page(filter, 0, {}).empty());
+    CHECK(store->ended_page(filter, 0, {})->empty());
     filter.target_id = "t-x";
-    CHECK(store->ended_page(filter, 0, {}).empty());
+    CHECK(store->ended_page(filter, 0, {})->empty());
     CHECK(store->count_ended().at(Phase::failed) == 7);
   }
 }
@@ -264,7 +290,7 @@ TEST_CASE("sqlite: a damaged file or record is an error, never another run's end
     sqlite3_close(db);
     auto store = open_sqlite_store(file);
     CHECK_THROWS_AS(store->get("job7"), Error);
-    CHECK(store->ended_page({}, 0, {}).empty());
+    CHECK(store->ended_page({}, 0, {})->empty());
     CHECK(store->get("job8"));
   }
   SECTION("the torn end of the write-ahead log is dropped") {

@@ -21,6 +21,17 @@ TEST_CASE("contexts with their servers, in order") {
   CHECK(config.current_context() == "dev");
 }
 
+TEST_CASE("what a context tells of its server holds no credentials; what is handed to a run does") {
+  auto server_of = [](const std::string& url) {
+    return Kubeconfig::parse(one("{server: '" + url + "'}", "{token: a}"), "1.yaml").contexts()[0].server;
+  };
+  CHECK(server_of("https://user:p@ss@dev.example:6443/k8s?token=t#x") == "https://dev.example:6443/k8s");
+  CHECK(server_of("https://[::1]:6443/a@b") == "https://[::1]:6443/a@b");
+  CHECK(server_of("https://user@") == "https://");
+  auto whole = Kubeconfig::parse(one("{server: 'https://user:pw@dev.example'}", "{token: a}"), "1.yaml");
+  CHECK(whole.flatten("x").find("https://user:pw@dev.example") != std::string::npos);
+}
+
 TEST_CASE("several files merge as kubectl merges them: the first entry of a name counts, whole") {
   auto first = Kubeconfig::parse(one("{server: https://first}", "{token: a}"), "1.yaml");
   auto second = Kubeconfig::parse(R"(current-context: y

@@ -50,11 +50,11 @@ TEST_CASE("a configuration that does not is refused in words that lead to the pl
   CHECK(check(schema, {{"path", "/x"}, {"hosts", {"a", "B"}}}) == at + "hosts[1]: does not match the pattern ^[a-z]+$");
   CHECK(check(schema, {{"path", "/x"}, {"inner", {{"name", "abc"}}}}) == at + "inner.name: does not match the pattern x");
   CHECK_THAT(check(schema, {{"port", 80}}), Catch::StartsWith(at) && Catch::Contains("'path'"));
-  CHECK_THAT(check(schema, {{"path", "/x"}, {"pth", 1}}), Catch::StartsWith(at) && Catch::Contains("pth"));
-  CHECK_THAT(check(schema, {{"path", "/x"}, {"port", "80"}}), Catch::StartsWith(at + "port: "));
+  CHECK(check(schema, {{"path", "/x"}, {"pth", 1}}) == at + "unknown key 'pth'; known are either, hosts, inner, path, pattern, port");
+  CHECK(check(schema, {{"path", "/x"}, {"port", "80"}}) == at + "port: must be of type integer");
   CHECK_THAT(check(schema, {{"path", "/x"}, {"port", 0}}), Catch::StartsWith(at + "port: "));
   CHECK_THAT(check(schema, {{"path", "/x"}, {"either", "b"}}), Catch::StartsWith(at + "either"));
-  CHECK_THAT(check(schema, json::array()), Catch::StartsWith(at));
+  CHECK(check(schema, json::array()) == at + "must be of type object");
 }
 
 TEST_CASE("a long value against a pattern costs neither the stack nor much time") {

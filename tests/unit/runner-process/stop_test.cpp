@@ -16,6 +16,18 @@ TEST_CASE("stop ends everything that the run started, new sessions too") {
   CHECK(runner.stop("a").phase == Phase::stopped);
 }
 
+TEST_CASE("stop reaches a run whose supervisor was halted") {
+  Runner runner;
+  const auto parent = runner.scratch() / "parent";
+  runner.start(shell("a", "echo $PPID > " + parent.string() + "; sleep 300", {{"revert", {{"argv", {"echo", "undone"}}}}}));
+  const pid_t halted = pid_in(parent);
+  REQUIRE(::kill(halted, SIGSTOP) == 0);
+  const auto is_halted = [&] { return content("/proc/" + std::to_string(halted) + "/stat").find(") T ") != std::string::npos; };
+  REQUIRE(eventually(is_halted));
+  CHECK(runner.stop("a", 1).message == "stopped on request; undone");
+  ::kill(halted, SIGCONT);
+}
+
 TEST_CASE("TERM comes first, and the run may use its grace") {
   Runner runner;
   runner.start(shell("a", "trap 'echo cleaning; exit 0' TERM; echo ready; while :; do sleep 0.05; done"));

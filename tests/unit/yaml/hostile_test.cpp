@@ -37,6 +37,9 @@ TEST_CASE("what is no YAML is refused with its line and without its content") {
 
 TEST_CASE("bytes that are no text are refused") {
   CHECK(refusal(std::string("a: 1\nb: \0c", 10)) == "f.yaml:2: holds a NUL character");
+  CHECK(refusal("a: 1\nb: \"c\\0\"") == "f.yaml:2: holds a NUL character");
+  CHECK(refusal("a: 1\n\"b\\x00\": c") == "f.yaml:2: holds a NUL character");
+  CHECK(refusal("a: !!str \"\\u0000\"") == "f.yaml:1: holds a NUL character");
   CHECK(refusal("a: \xff") == "f.yaml:1: not valid UTF-8");
   CHECK(refusal("a: \x1b[31m") == "f.yaml:1: holds a control character");
   CHECK(refusal(std::string("\xff\xfe"

@@ -212,12 +212,25 @@ const std::string& Kubeconfig::current_context() const {
   return data_->current_context;
 }
 
+/// Whoever may list clusters sees it: user, password and a query that may hold a token stay in the file.
+static std::string without_credentials(const std::string& server_url) {
+  std::string url = server_url.substr(0, server_url.find_first_of("?#"));
+  const size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return url;
+  const size_t begin = scheme + 3;
+  const size_t path = std::min(url.find('/', begin), url.size());
+  const size_t user_end = url.substr(begin, path - begin).rfind('@');
+  if (user_end != std::string::npos) url.erase(begin, user_end + 1);
+  return url;
+}
+
 std::vector<Context> Kubeconfig::contexts() const {
   std::vector<Context> all;
   for (const auto& entry : data_->contexts) {
     Context context{entry.name, text_of(entry.body, "cluster"), text_of(entry.body, "user"), text_of(entry.body, "namespace"), "",
                     entry.where};
-    if (const Entry* cluster = find(data_->clusters, context.cluster)) context.server = text_of(cluster->body, "server");
+    if (const Entry* cluster = find(data_->clusters, context.cluster))
+      context.server = without_credentials(text_of(cluster->body, "server"));
     all.push_back(std::move(context));
   }
   return all;

@@ -31,6 +31,11 @@ void Builder::count(const YAML::Mark& mark, size_t nodes, size_t text_bytes) {
   }
 }
 
+/// An escape ("\0") gives what prescan() refuses as a byte: nobody behind us takes a NUL in a text, neither JSON nor an argument list.
+void Builder::check_text(const YAML::Mark& mark, const std::string& text) const {
+  if (text.find('\0') != std::string::npos) fail(mark, "holds a NUL character");
+}
+
 void Builder::enter(const YAML::Mark& mark) {
   if (open_.empty()) {
     document_.positions.emplace("", Position{mark.line + 1, mark.column + 1});
@@ -79,6 +84,7 @@ void Builder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
 }
 
 void Builder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) {
+  check_text(mark, text);
   if (expects_key()) {
     remember(anchor, text, {1, text.size()});
     return key(mark, text);

@@ -46,6 +46,7 @@ class Builder final : public YAML::EventHandler {
 
   [[noreturn]] void fail(const YAML::Mark&, const std::string& what) const;
   void count(const YAML::Mark&, size_t nodes, size_t text_bytes);
+  void check_text(const YAML::Mark&, const std::string& text) const;
   bool expects_key() const { return !open_.empty() && open_.back().value.is_object() && !open_.back().has_key; }
   void key(const YAML::Mark&, const std::string& text);
   void begin(const YAML::Mark&, nlohmann::json::value_t, const std::string& tag, YAML::anchor_t);

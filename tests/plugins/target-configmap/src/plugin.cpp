@@ -25,6 +25,12 @@ class TargetConfigMap final : public TargetProvider {
     return {request.cluster_name, read(call).value(request.cluster_name, ""), std::nullopt};
   }
 
+  /// Asks the host's cluster, not the servers that the entries name.
+  ProbeAnswer probe(Call& call, const ClusterRequest& request) override {
+    const bool listed = read(call).contains(request.cluster_name);
+    return {listed, listed ? "" : "the ConfigMap has no entry " + request.cluster_name};
+  }
+
  private:
   nlohmann::json read(Call& call) {
     const Kubernetes kubernetes(host());

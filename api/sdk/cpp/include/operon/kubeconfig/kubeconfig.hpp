@@ -27,7 +27,7 @@ struct Trust {
 
 struct Context {
   std::string name, cluster, user, name_space;
-  std::string server;  ///< URL; empty when the context names no known cluster
+  std::string server;  ///< URL without user and query; empty when the context names no known cluster
   std::string where;   ///< "file:line"
 };
 
