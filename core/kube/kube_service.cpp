@@ -183,6 +183,7 @@ class KubeService final : public base::Service {
     check(call, access_of(request.method, request.path, false));
     if (const json* body = member_of(object, "body")) request.body = body->is_string() ? body->get<std::string>() : body->dump();
     request.content_type = text_of(object, "contentType");
+    request.accept = text_of(object, "accept", "application/json");
     request.timeout = timeout_of(object, *call, 30'000);
     request.response_bytes_max = limits_.response_bytes_max;
     const auto id = client_->request(std::move(request), [call](Result result) {

@@ -72,7 +72,7 @@ class Runs::Starting {
  public:
   Starting(Runs& runs, const std::string& job) : runs_(runs), job_(job) {
     const std::lock_guard lock(runs_.mutex_);
-    if (!runs_.starting_.insert(job).second) throw Error(Code::unavailable, "job '" + job + "' is being started");
+    if (!runs_.starting_.insert(job).second) throw Error(Code::unavailable, "job '" + job + "' is being worked on");
   }
   ~Starting() {
     const std::lock_guard lock(runs_.mutex_);
@@ -232,8 +232,9 @@ void Runs::stop(const StopCall& call, const sdk::StopRequest& request) {
   check_job_id(request.job_id);
   if (const auto pod = pods_.find(request.job_id); pod && pod->ended()) return call.reply(state_of(*pod));
   cluster_.remove_pod_async(pod_name(request.job_id), std::clamp<int64_t>(request.grace_seconds, 0, 3600),
-                            [this, call, request](const sdk::KubernetesAnswer& answer, const std::optional<Error>& error) {
-                              call.guard([&] { stop_asked(call, request, answer, error); });
+                            [weak = weak_from_this(), call, request](const sdk::KubernetesAnswer& answer, const std::optional<Error>& error) {
+                              const auto self = weak.lock();
+                              if (self) call.guard([&] { self->stop_asked(call, request, answer, error); });
                             });
 }
 
@@ -267,14 +268,16 @@ void Runs::logs(const LogsCall& call, const sdk::LogsRequest& request, Deadline 
     if (const auto found = places_.find(request.job_id); found != places_.end()) known = found->second;
     std::erase_if(followers_, [](const auto& one) { return one.second.expired(); });
   }
-  const auto reached = [this, job = request.job_id](const LogPlace& place) {
+  const auto reached = [weak = weak_from_this(), job = request.job_id](const LogPlace& place) {
+    const auto self = weak.lock();
+    if (!self) return;
     {
-      const std::lock_guard lock(mutex_);
-      auto& kept = places_[job];
+      const std::lock_guard lock(self->mutex_);
+      auto& kept = self->places_[job];
       if (place.offset <= kept.offset) return;
       kept = place;
     }
-    host_.notify(kinds::job_runner::notify_kind, job);  // so that the host keeps it with the handle
+    self->host_.notify(kinds::job_runner::notify_kind, job);  // so that the host keeps it with the handle
   };
   auto follower = std::make_shared<LogFollower>(call, request, known, LogFollower::Means{cluster_, timers_, reached});
   {

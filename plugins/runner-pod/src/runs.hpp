@@ -22,8 +22,8 @@ namespace operon::runner_pod {
 /// Reads all of a request's blob.
 using BlobReader = std::function<std::string(const std::string& blob, size_t bytes_max)>;
 
-/// Thread-safe. The cluster is the truth; what is kept in memory is what it said last.
-class Runs {
+/// Thread-safe; keep it in a shared_ptr. The cluster is the truth; what is kept in memory is what it said last.
+class Runs : public std::enable_shared_from_this<Runs> {
  public:
   using OnState = std::function<void(const sdk::RunState&)>;
   using StopCall = sdk::AsyncCall<sdk::RunState>;
