@@ -1,5 +1,6 @@
 """What the tests of runner-pod share: a namespace of a real cluster with a node, an image that runs the script it is given, and an operond."""
 
+import base64
 import contextlib
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import threading
 import unittest
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -60,17 +62,41 @@ class PodTest(unittest.TestCase):
         load_image()
         cls.namespace = "operon-test-" + uuid.uuid4().hex[:8]
         kubectl("create", "namespace", cls.namespace)
+        cls.addClassCleanup(kubectl, "delete", "namespace", cls.namespace, "--wait=false")
         kubectl("create", "serviceaccount", ACCOUNT, "-n", cls.namespace)
         cls.context = kubectl("config", "current-context").strip()
+        cls.folder = Path(tempfile.mkdtemp(prefix="operon-test-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.kubeconfig = cls.make_kubeconfig(cls.make_account())
 
     @classmethod
-    def tearDownClass(cls):
-        kubectl("delete", "namespace", cls.namespace, "--wait=false")
+    def make_account(cls):
+        """An account that may do what the plugin's manifest says, and nothing else; its token."""
+        rules = json.loads((BUILD / "plugins/librunner-pod.so.manifest.json").read_text())["permissions"]
+        kubectl("create", "serviceaccount", "operon", "-n", cls.namespace)
+        kubectl("apply", "-n", cls.namespace, "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "operon"}, "rules": rules},
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "operon"},
+             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operon"},
+             "subjects": [{"kind": "ServiceAccount", "name": "operon", "namespace": cls.namespace}]}]}))
+        return kubectl("create", "token", "operon", "-n", cls.namespace).strip()
 
-    def host(self, *sets, args=(), env=None, **config):
+    @classmethod
+    def make_kubeconfig(cls, token, server=None):
+        """For the host: with a token, and for `server` instead of the cluster's own."""
+        config = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+        config["users"] = [{"name": "operon", "user": {"token": token}}]
+        config["contexts"][0]["context"]["user"] = "operon"
+        if server:
+            config["clusters"][0]["cluster"] = {"server": server}
+        file = cls.folder / f"kubeconfig-{uuid.uuid4().hex[:8]}"
+        file.write_text(json.dumps(config))
+        return file
+
+    def host(self, *sets, args=(), env=None, kubeconfig=None, **config):
         settings = {"imagePullPolicy": "IfNotPresent", "kubeconfigStorage": "secret", **config}
         plugins = {"target-file": {}, "registry-dir": {}, "pods": {"plugin": "runner-pod", "config": settings}}
-        return Host(env=env, args=["--plugin-dir", str(BUILD / "plugins"), "--namespace", self.namespace, *args], sets=sets,
+        return Host(env=env, args=["--plugin-dir", str(BUILD / "plugins"), "--namespace", self.namespace, "--kubeconfig", str(kubeconfig or self.kubeconfig), *args], sets=sets,
                     config=json.dumps({"plugins": plugins, "defaults": {"registry": "registry-dir", "runner": "pods"}}))
 
     def post(self, host, script, **more):
@@ -102,6 +128,33 @@ class PodTest(unittest.TestCase):
 
     def wait_nothing_left(self, job, seconds=30):
         until(f"nothing is left of job {job}", lambda: not self.objects(job), seconds, every=0.2)
+
+
+class FaultProxy:
+    """Between operond and the API server; see tests/harness/fault_proxy.py."""
+
+    def __enter__(self):
+        config = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
+        cluster = config["clusters"][0]["cluster"]
+        self.ca = tempfile.NamedTemporaryFile(suffix=".crt")
+        self.ca.write(base64.b64decode(cluster["certificate-authority-data"]))
+        self.ca.flush()
+        self.process = subprocess.Popen([sys.executable, "-B", str(SOURCE / "tests/harness/fault_proxy.py"), "--upstream", cluster["server"],
+                                         "--ca", self.ca.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.server = "http://127.0.0.1:" + self.process.stdout.readline().strip()
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+        self.ca.close()
+
+    def rules(self, *rules):
+        urllib.request.urlopen(self.server + "/_faults", json.dumps(rules).encode(), timeout=10).read()
+
+    def told(self):
+        return json.loads(urllib.request.urlopen(self.server + "/_faults", timeout=10).read())
 
 
 class Followed:
