@@ -1,11 +1,12 @@
 """What a run's pod is given, what is refused, and that nothing half-made stays. $KUBECONFIG is the cluster's."""
 
 import base64
+import hashlib
 import json
 import unittest
 
-from operon_harness import ENDED, until
-from pods_harness import IMAGE, PodTest, get, kubectl
+from operon_harness import SOURCE, until
+from pods_harness import ACCOUNT, PodTest, get, kubectl
 
 CANARY = "canary-4711"
 
@@ -50,7 +51,6 @@ class Objects(PodTest):
             ended = host.wait_ended(job, seconds=60)
             log = host.logs(job).decode()
             self.assertEqual(ended["status"], "Succeeded", log)
-            import hashlib
             expected = ["a: 1", "b: 2", hashlib.sha256(binary).hexdigest() + "  /opt/blob.bin", "1", *values["PLAIN"].split("\n"),
                         hashlib.sha256((values["PASSWORD"] + "\n").encode()).hexdigest() + "  -", "1001", "1001", "1", "writable"]
             self.assertEqual(log.splitlines()[:len(expected)], expected)
@@ -59,8 +59,7 @@ class Objects(PodTest):
 
     def test_the_pod_is_as_the_contract_says(self):
         with self.host(kubeconfigStorage="configmap") as host:
-            job = self.run_script(host, "true", scenarioName="a name, with a comma", timeoutSeconds=99, registryUrl="registry.example",
-                                  scenarioRepository="team/scenarios", username="robot", password=CANARY)
+            job = self.run_script(host, "true", scenarioName="a name, with a comma", timeoutSeconds=99)
             pod = self.pod(job)
             labels, spec = pod["metadata"]["labels"], pod["spec"]
             self.assertEqual((labels["app"], labels["krkn-job-id"], labels["krkn-target-id"], labels["krkn-cluster-name"]),
@@ -69,14 +68,18 @@ class Objects(PodTest):
             self.assertEqual(pod["metadata"]["annotations"]["operon.dev/scenario-name"], "a name, with a comma")
             self.assertEqual((spec["restartPolicy"], spec["serviceAccountName"], spec["automountServiceAccountToken"], spec["activeDeadlineSeconds"]),
                              ("Never", "krkn-operator-krkn-scenario-runner", False, 99))
-            secret = get("secret", f"krkn-job-{job}-registry", "-n", self.namespace)
-            self.assertEqual(secret["type"], "kubernetes.io/dockerconfigjson")
-            self.assertEqual(json.loads(base64.b64decode(secret["data"][".dockerconfigjson"])),
-                             {"auths": {"registry.example": {"auth": content(f"robot:{CANARY}".encode())}}})
-            self.assertEqual(spec["imagePullSecrets"], [{"name": f"krkn-job-{job}-registry"}])
             config = get("configmap", f"krkn-job-{job}-kubeconfig", "-n", self.namespace)["data"]["config"]
             self.assertIn("current-context", config)
             self.assertEqual(host.wait_ended(job, seconds=60)["scenarioName"], "a name, with a comma")
+
+    def test_a_server_takes_every_object_that_the_unit_tests_expect(self):
+        for name in ("full", "configured"):
+            objects = json.loads((SOURCE / f"tests/unit/runner-pod/golden/{name}.json").read_text())
+            for one in objects:
+                if one["kind"] == "Pod":
+                    one["spec"]["serviceAccountName"] = ACCOUNT
+            taken = kubectl("create", "--dry-run=server", "-n", self.namespace, "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+            self.assertEqual(len(taken.splitlines()), len(objects))
 
     def test_what_cannot_be_is_refused_before_anything_is_made(self):
         with self.host() as host:

@@ -4,7 +4,7 @@ import json
 import unittest
 
 from operon_harness import until
-from pods_harness import IMAGE, Followed, PodTest, get, kubectl
+from pods_harness import Followed, PodTest, kubectl
 
 
 class Runs(PodTest):
