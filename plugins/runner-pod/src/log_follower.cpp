@@ -84,6 +84,7 @@ void LogFollower::open() {
     follow = !whole_;
     lines_.begin_stream();
     since = lines_.since();
+    began_at_ = lines_.offset();
   }
   const auto weak = weak_from_this();
   try {
@@ -121,8 +122,8 @@ bool LogFollower::take(std::string_view bytes, uint64_t stream) {
     }
     std::vector<LogPiece> pieces;
     lines_.feed(bytes, pieces);
+    if (!pieces.empty()) failures_ = 0;
     std::move(pieces.begin(), pieces.end(), std::back_inserter(pending_));
-    failures_ = 0;
   }
   pump();
   return true;
@@ -136,19 +137,24 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
     state_ = State::pausing;
     operation_.reset();
     const bool gone = error && error->code() == Code::not_found;
-    if (!error) read_cleanly_ = true;
-    if (!error && whole_) {
+    // API servers end a stream properly, too, when they lose the node in the middle of it: what a stream ends with is the log's end only if
+    // it reached the place from which we went on, and brought nothing new.
+    const bool short_of_place = !error && !lines_.caught_up();
+    if (!error && !short_of_place) read_cleanly_ = true;
+    if (!error && whole_ && !short_of_place && lines_.offset() == began_at_) {
       complete_ = true;
     } else if (gone) {
       // Nothing can be read any more. What was read to a proper end before is all that there was.
       complete_ = true;
       if (failures_ > 0 || !read_cleanly_) failure_.emplace(Code::not_found, "the pod's log is not there any more");
-    } else if (error) {
+    } else if (error || short_of_place) {
       ++failures_;
       if ((pod_.ended() || !follow_) && failures_ > failures_of_ended_max) {
         complete_ = true;
-        failure_ = std::move(error);
+        failure_ = error ? std::move(error) : Error(Code::data_loss, "the log ends before what was read of it");
       }
+    } else {
+      failures_ = 0;
     }
     done = complete_;
   }
@@ -157,16 +163,12 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
 
 /// The stream ended before the container, or so it seems: its end is told in a moment, or the stream goes on.
 void LogFollower::pause() {
-  unsigned tries = 0;
+  milliseconds delay{0};
   {
     const std::lock_guard lock(mutex_);
-    if (failures_ == 0 && (pod_.container_ended || pod_.ended())) {
-      tries = 0;
-    } else {
-      tries = failures_ + 2;
-    }
+    const bool ended = pod_.container_ended || pod_.ended() || !follow_;
+    if (failures_ > 0 || !ended) delay = std::min(back_off_max, back_off_first * (1 << std::clamp(failures_, 2u, 8u)));
   }
-  const auto delay = tries == 0 ? milliseconds(0) : std::min(back_off_max, back_off_first * (1 << std::min(tries, 8u)));
   means_.later.after(delay, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->open();
   });

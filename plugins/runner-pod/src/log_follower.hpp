@@ -56,6 +56,7 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   uint64_t stream_ = 0;             ///< number of the open stream; what comes of another one is dropped
   std::optional<sdk::Operation> operation_;
   bool whole_ = false;              ///< the container had ended when the stream began: its end is the log's
+  uint64_t began_at_ = 0;           ///< offset when the stream began
   bool read_cleanly_ = false;       ///< the last stream that ended without an error had all that there was
   bool complete_ = false;           ///< nothing more comes
   std::optional<Error> failure_;    ///< of the whole call, told when all is flushed

@@ -35,6 +35,8 @@ class LogLines {
   /// Appends what is new in these bytes.
   void feed(std::string_view bytes, std::vector<LogPiece>& pieces);
 
+  /// The stream has come to what had been given before it.
+  bool caught_up() const { return !anchor_ && skip_ == 0; }
   uint64_t offset() const { return given_; }
   /// The last place that can be found again; none before the first whole line.
   const std::optional<LogPlace>& place() const { return place_; }

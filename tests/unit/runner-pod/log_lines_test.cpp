@@ -77,6 +77,20 @@ TEST_CASE("a place from an earlier reading saves what comes before it") {
   }
 }
 
+TEST_CASE("a stream that ends before it comes to what was given is known") {
+  LogLines lines(0, std::nullopt);
+  lines.begin_stream();
+  CHECK(lines.caught_up());
+  fed(lines, whole);
+  CHECK(lines.caught_up());
+  lines.begin_stream();
+  CHECK_FALSE(lines.caught_up());
+  fed(lines, whole.substr(0, whole.find("three") + 1));
+  CHECK_FALSE(lines.caught_up());
+  fed(lines, "hree");
+  CHECK(lines.caught_up());
+}
+
 TEST_CASE("lines that were rotated away are told of, once") {
   LogLines lines(0, std::nullopt);
   lines.begin_stream();
