@@ -70,7 +70,7 @@ class OnACluster(unittest.TestCase):
     def test_what_is_not_there_is_told_in_the_server_s_words(self):
         with self.host("plugins.cm.config.name=absent", args=["--namespace", NAMESPACE]) as host:
             self.clusters(host)
-            self.assertIn('configmaps "absent" not found', host.log_text())
+            self.assertIn('configmaps "absent" not found', [json.loads(line).get("reason") for line in host.log_text().splitlines()])
 
 
 if __name__ == "__main__":

@@ -39,9 +39,7 @@ struct BrokenStore final : Store {
   std::optional<JobRecord> get(std::string_view id) const override { return real->get(id); }
   std::optional<PendingRequest> pending(std::string_view id) const override { return real->pending(id); }
   std::vector<JobRecord> not_ended() const override { return real->not_ended(); }
-  PageRows ended_page(const JobFilter& f, unsigned l, const std::optional<PageKey>& a) const override {
-    return real->ended_page(f, l, a);
-  }
+  PageRows ended_page(const JobFilter& f, unsigned l, const std::optional<PageKey>& a) const override { return real->ended_page(f, l, a); }
   std::vector<JobRecord> to_clean(Cleanup c, int64_t b, unsigned l) const override { return real->to_clean(c, b, l); }
   std::vector<JobRecord> past_retention(int64_t b, uint64_t k, unsigned l) const override { return real->past_retention(b, k, l); }
   void remove(const std::vector<std::string>& ids) override { check(), real->remove(ids); }
