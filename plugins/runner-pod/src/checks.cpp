@@ -111,7 +111,8 @@ void check_environment(const StartRequest& request) {
   }
   size_t secret_bytes = 0;
   for (const auto& name : request.secret_variables) {
-    if (const auto found = request.environment.find(name); found != request.environment.end()) secret_bytes += name.size() + found->second.size();
+    if (const auto found = request.environment.find(name); found != request.environment.end())
+      secret_bytes += name.size() + found->second.size();
   }
   if (secret_bytes > secrets_bytes_max) {
     refuse("environment", "its secret values have " + std::to_string(secret_bytes) + " bytes together; they may have " +
@@ -132,11 +133,12 @@ void check_request(const StartRequest& request) {
   check_job_id(request.job_id);
   check_image(request.scenario_image);
   if (!request.target.kubeconfig || request.target.kubeconfig->empty()) {
-    refuse("clusterName", "the target " + shown(request.target.cluster_name) + " has no kubeconfig, and a scenario of an image is given one");
+    refuse("clusterName",
+           "the target " + shown(request.target.cluster_name) + " has no kubeconfig, and a scenario of an image is given one");
   }
   if (request.target.kubeconfig->size() > kubeconfig_bytes_max) {
-    refuse("clusterName", "the kubeconfig of " + shown(request.target.cluster_name) + " has more than " +
-                              std::to_string(kubeconfig_bytes_max) + " bytes");
+    refuse("clusterName",
+           "the kubeconfig of " + shown(request.target.cluster_name) + " has more than " + std::to_string(kubeconfig_bytes_max) + " bytes");
   }
   check_paths(request);
   check_environment(request);

@@ -8,11 +8,11 @@
 
 namespace operon::runner_pod {
 
-inline constexpr size_t file_bytes_max = 900u << 10;        ///< as one ConfigMap, which holds 1 MiB with everything
-inline constexpr size_t variable_bytes_max = 128u << 10;    ///< name, "=", value and NUL: the kernel's limit
-inline constexpr size_t kubeconfig_bytes_max = 1000u << 10; ///< as one object
-inline constexpr size_t secrets_bytes_max = 1000u << 10;    ///< values of all secret variables, one object
-inline constexpr size_t pod_bytes_max = 1400u << 10;        ///< the whole pod; etcd takes 1.5 MiB
+inline constexpr size_t file_bytes_max = 900u << 10;         ///< as one ConfigMap, which holds 1 MiB with everything
+inline constexpr size_t variable_bytes_max = 128u << 10;     ///< name, "=", value and NUL: the kernel's limit
+inline constexpr size_t kubeconfig_bytes_max = 1000u << 10;  ///< as one object
+inline constexpr size_t secrets_bytes_max = 1000u << 10;     ///< values of all secret variables, one object
+inline constexpr size_t pod_bytes_max = 1400u << 10;         ///< the whole pod; etcd takes 1.5 MiB
 
 inline constexpr const char* kubeconfig_path_default = "/home/krkn/.kube/config";
 

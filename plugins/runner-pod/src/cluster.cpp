@@ -175,8 +175,8 @@ std::vector<Object> Cluster::parts(const std::string& job_id, Deadline deadline)
 
 void Cluster::remove_pod_async(const std::string& name, int64_t grace_seconds,
                                std::function<void(const KubernetesAnswer&, const std::optional<Error>&)> done) {
-  kubernetes_.request_async({.path = path("pods", name), .method = "DELETE", .body = delete_options(grace_seconds), .timeout = request_ms_max},
-                            std::move(done));
+  kubernetes_.request_async(
+      {.path = path("pods", name), .method = "DELETE", .body = delete_options(grace_seconds), .timeout = request_ms_max}, std::move(done));
 }
 
 sdk::Operation Cluster::watch_pods(const std::string& version, std::function<void(const json&)> on_event,
@@ -187,8 +187,8 @@ sdk::Operation Cluster::watch_pods(const std::string& version, std::function<voi
       std::move(on_event), std::move(on_done));
 }
 
-sdk::Operation Cluster::log(const std::string& pod, bool follow, const std::string& since,
-                            std::function<bool(std::string_view)> on_bytes, std::function<void(std::optional<Error>)> on_done) {
+sdk::Operation Cluster::log(const std::string& pod, bool follow, const std::string& since, std::function<bool(std::string_view)> on_bytes,
+                            std::function<void(std::optional<Error>)> on_done) {
   sdk::PodLogRequest request{.name_space = name_space(), .pod = pod};
   request.container = container_name;
   request.follow = follow;

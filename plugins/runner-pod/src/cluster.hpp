@@ -16,8 +16,8 @@ namespace operon::runner_pod {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-/// Thread-safe. Everything that blocks throws Error: UNAVAILABLE when the API server cannot be asked until the deadline, FAILED_PRECONDITION
-/// when it refuses for good.
+/// Thread-safe. Everything that blocks throws Error: UNAVAILABLE when the API server cannot be asked until the deadline,
+/// FAILED_PRECONDITION when it refuses for good.
 class Cluster {
  public:
   Cluster(sdk::Host host, std::string name_space);

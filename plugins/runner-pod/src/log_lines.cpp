@@ -9,8 +9,8 @@ namespace operon::runner_pod {
 namespace {
 
 constexpr size_t timestamp_bytes_max = 40;
-constexpr int64_t time_step_ms = 50;            ///< finer differences are not told
-constexpr size_t piece_bytes_max = 64u << 10;   ///< one chunk to the host
+constexpr int64_t time_step_ms = 50;           ///< finer differences are not told
+constexpr size_t piece_bytes_max = 64u << 10;  ///< one chunk to the host
 
 }  // namespace
 

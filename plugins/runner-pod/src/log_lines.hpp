@@ -11,9 +11,9 @@ namespace operon::runner_pod {
 
 /// A place in a log at the end of a line, to be found again in a stream from `unix_ns` on.
 struct LogPlace {
-  uint64_t offset = 0;   ///< bytes given up to here
-  int64_t unix_ns = 0;   ///< of the last line
-  unsigned lines = 0;    ///< given lines of that very time
+  uint64_t offset = 0;  ///< bytes given up to here
+  int64_t unix_ns = 0;  ///< of the last line
+  unsigned lines = 0;   ///< given lines of that very time
 };
 
 struct LogPiece {
@@ -48,9 +48,9 @@ class LogLines {
   void end_line();
   void give(std::string_view bytes, std::vector<LogPiece>& pieces);
 
-  uint64_t given_;                  ///< offset of what comes next
+  uint64_t given_;  ///< offset of what comes next
   std::optional<LogPlace> place_;
-  bool at_line_start_ = true;       ///< of what was given
+  bool at_line_start_ = true;  ///< of what was given
   // Of the stream:
   std::optional<LogPlace> anchor_;  ///< looked for: what comes up to it has been given
   unsigned met_ = 0;                ///< lines of the anchor's time so far

@@ -183,8 +183,8 @@ JobObjects make_objects(const Configuration& configuration, const StartRequest& 
   auto objects = Maker(configuration, request).make(contents);
   const auto bytes = objects.pod.body.dump(-1, ' ', false, json::error_handler_t::replace).size();
   if (bytes > pod_bytes_max) {
-    throw Error(Code::failed_precondition, "environment: with it the pod has " + std::to_string(bytes) + " bytes; it may have " +
-                                               std::to_string(pod_bytes_max))
+    throw Error(Code::failed_precondition,
+                "environment: with it the pod has " + std::to_string(bytes) + " bytes; it may have " + std::to_string(pod_bytes_max))
         .with_field("environment");
   }
   return objects;

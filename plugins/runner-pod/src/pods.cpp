@@ -141,7 +141,9 @@ void Pods::watch() {
   std::unique_lock lock(state->mutex);
   while (!state->done && !state->expired && !state->stopping) {
     const auto until = state->last + silence_seconds_max;
-    if (state->wake.wait_until(lock, until) == std::cv_status::timeout && std::chrono::steady_clock::now() >= state->last + silence_seconds_max) break;
+    if (state->wake.wait_until(lock, until) == std::cv_status::timeout &&
+        std::chrono::steady_clock::now() >= state->last + silence_seconds_max)
+      break;
   }
   const bool cancelled = !state->done;
   if (cancelled) {

@@ -85,7 +85,7 @@ class Pods {
   bool synced_ = false, stopping_ = false;
   uint64_t round_ = 0;
   std::shared_ptr<Watch> watch_;  ///< the one that is open, or was last
-  std::string version_;  ///< where the watch goes on; empty: list first
+  std::string version_;           ///< where the watch goes on; empty: list first
   std::thread thread_;
 };
 

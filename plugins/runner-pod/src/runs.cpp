@@ -231,11 +231,12 @@ std::vector<sdk::RunState> Runs::list(Deadline deadline) {
 void Runs::stop(const StopCall& call, const sdk::StopRequest& request) {
   check_job_id(request.job_id);
   if (const auto pod = pods_.find(request.job_id); pod && pod->ended()) return call.reply(state_of(*pod));
-  cluster_.remove_pod_async(pod_name(request.job_id), std::clamp<int64_t>(request.grace_seconds, 0, 3600),
-                            [weak = weak_from_this(), call, request](const sdk::KubernetesAnswer& answer, const std::optional<Error>& error) {
-                              const auto self = weak.lock();
-                              if (self) call.guard([&] { self->stop_asked(call, request, answer, error); });
-                            });
+  cluster_.remove_pod_async(
+      pod_name(request.job_id), std::clamp<int64_t>(request.grace_seconds, 0, 3600),
+      [weak = weak_from_this(), call, request](const sdk::KubernetesAnswer& answer, const std::optional<Error>& error) {
+        const auto self = weak.lock();
+        if (self) call.guard([&] { self->stop_asked(call, request, answer, error); });
+      });
 }
 
 void Runs::stop_asked(const StopCall& call, const sdk::StopRequest& request, const sdk::KubernetesAnswer& answer,

@@ -1,5 +1,7 @@
 """Runs as pods of a real cluster while the host dies, the API server fails and watches break. $KUBECONFIG is the cluster's."""
 
+import contextlib
+import threading
 import unittest
 import uuid
 
@@ -62,6 +64,38 @@ class HostDies(PodTest):
 
 
 class ServerFails(PodTest):
+    def test_killed_between_a_run_s_secret_and_its_pod(self):
+        with FaultProxy() as proxy, self.proxied(proxy) as host:
+            proxy.rules({"match": "^POST " + PODS, "do": "answer", "status": 500})
+            threading.Thread(target=self.post_and_forget, args=(host, "echo once"), daemon=True).start()
+            until("the Secret is there", lambda: get("secrets", "-n", self.namespace, "-l", "krkn-job-id")["items"])
+            host.kill()
+            job = get("secrets", "-n", self.namespace, "-l", "krkn-job-id")["items"][0]["metadata"]["labels"]["krkn-job-id"]
+            self.assertEqual(self.objects(job), ["Secret/-kubeconfig"])
+            proxy.rules()
+            host.restart()
+            self.assertEqual(host.wait_ended(job, seconds=60)["status"], "Succeeded")
+            self.assertEqual(host.logs(job), b"once\n")
+            self.assertEqual(self.objects(job), ["Pod/", "Secret/-kubeconfig"])
+            host.api("DELETE", f"/scenarios/run/{job}")
+            self.wait_nothing_left(job)
+
+    def test_what_a_killed_start_left_is_removed_when_the_run_may_not_start_any_more(self):
+        with FaultProxy() as proxy, self.proxied(proxy) as host:
+            proxy.rules({"match": "^POST " + PODS, "do": "answer", "status": 500})
+            threading.Thread(target=self.post_and_forget, args=(host, "true"), daemon=True).start()
+            until("the Secret is there", lambda: get("secrets", "-n", self.namespace, "-l", "krkn-job-id")["items"])
+            host.kill()
+            job = get("secrets", "-n", self.namespace, "-l", "krkn-job-id")["items"][0]["metadata"]["labels"]["krkn-job-id"]
+            host.restart()  # tries once more, in vain
+            ended = host.wait_ended(job, seconds=60)
+            self.assertEqual(ended["status"], "Failed", ended)
+            self.wait_nothing_left(job)
+
+    def post_and_forget(self, host, script):
+        with contextlib.suppress(Exception):
+            self.post(host, script)
+
     def proxied(self, proxy, **config):
         return self.host(kubeconfig=self.make_kubeconfig(self.token, proxy.server), **config)
 

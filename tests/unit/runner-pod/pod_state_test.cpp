@@ -48,14 +48,17 @@ TEST_CASE("why a run waits") {
   CHECK(read(waiting("ErrImagePull", "not found")).message == "the image quay.io/x:1 cannot be pulled (ErrImagePull): not found");
   CHECK(read(waiting("CreateContainerConfigError", "secret \"s\" not found")).message ==
         "the container cannot be created (CreateContainerConfigError): secret \"s\" not found");
-  const json conditions = {{{"type", "PodScheduled"}, {"status", "False"}, {"reason", "Unschedulable"}, {"message", "0/1 nodes are available"}}};
+  const json conditions = {
+      {{"type", "PodScheduled"}, {"status", "False"}, {"reason", "Unschedulable"}, {"message", "0/1 nodes are available"}}};
   const auto state = read({{"phase", "Pending"}, {"conditions", conditions}});
   CHECK(state.phase == Phase::pending);
   CHECK(state.message == "no node can run the pod (unschedulable): 0/1 nodes are available");
 }
 
 TEST_CASE("a run that runs, and one that succeeded") {
-  auto state = read({{"phase", "Running"}, {"startTime", "2026-11-21T13:00:00Z"}, {"containerStatuses", container({{"running", {{"startedAt", "2026-11-21T13:00:01Z"}}}})}});
+  auto state = read({{"phase", "Running"},
+                     {"startTime", "2026-11-21T13:00:00Z"},
+                     {"containerStatuses", container({{"running", {{"startedAt", "2026-11-21T13:00:01Z"}}}})}});
   CHECK(state.phase == Phase::running);
   CHECK(state.container_began);
   CHECK_FALSE(state.container_ended);
@@ -81,7 +84,8 @@ TEST_CASE("why a run failed") {
   CHECK(read({{"phase", "Failed"}, {"reason", "DeadlineExceeded"}}).message == "ended at its time limit of 60 s");
   CHECK(read({{"phase", "Failed"}, {"reason", "Evicted"}, {"message", "low on memory"}}).message == "evicted by its node: low on memory");
   CHECK(read({{"phase", "Failed"}, {"reason", "NodeLost"}}).message == "its node was lost");
-  CHECK(read({{"phase", "Failed"}, {"reason", "OutOfcpu"}, {"message", "Pod was rejected"}}).message == "refused by its node (OutOfcpu): Pod was rejected");
+  CHECK(read({{"phase", "Failed"}, {"reason", "OutOfcpu"}, {"message", "Pod was rejected"}}).message ==
+        "refused by its node (OutOfcpu): Pod was rejected");
 }
 
 TEST_CASE("who takes a pod away decides how its run ended") {

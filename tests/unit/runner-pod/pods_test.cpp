@@ -11,7 +11,9 @@ namespace {
 struct Kept {
   Cluster cluster{operon::sdk::Host(), "ns"};
   std::vector<std::string> changed, gone;
-  Pods pods{cluster, operon::sdk::Host(), {[this](const std::string& job) { changed.push_back(job); }, [this](const std::string& job) { gone.push_back(job); }}};
+  Pods pods{cluster,
+            operon::sdk::Host(),
+            {[this](const std::string& job) { changed.push_back(job); }, [this](const std::string& job) { gone.push_back(job); }}};
 };
 
 PodState state(uint64_t version, Phase phase, std::string uid = "u") {

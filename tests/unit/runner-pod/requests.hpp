@@ -9,7 +9,8 @@ inline operon::kinds::job_runner::StartRequest request() {
   operon::kinds::job_runner::StartRequest r;
   r.job_id = "1e5e8f3a-0000-4000-8000-000000000001";
   r.object_name = "krkn-job-" + r.job_id;
-  r.target = {"9b2d0000-0000-4000-8000-000000000002", "krkn-operator", "east", "https://east.example:6443", "apiVersion: v1\nkind: Config\n"};
+  r.target = {"9b2d0000-0000-4000-8000-000000000002", "krkn-operator", "east", "https://east.example:6443",
+              "apiVersion: v1\nkind: Config\n"};
   r.scenario_name = "pod-scenarios";
   r.scenario_image = "quay.io/krkn-chaos/krkn-hub:pod-scenarios";
   r.environment = {{"NAMESPACE", "shop"}, {"COUNT", "$(id)"}, {"TOKEN", "hunter2"}};

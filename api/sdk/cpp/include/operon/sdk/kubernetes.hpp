@@ -29,7 +29,8 @@ struct KubernetesRequest {
   nlohmann::json body{};       ///< an object to send; null = none
   std::string content_type{};  ///< empty = application/json; a PATCH needs the one of its kind
   std::chrono::milliseconds timeout{30'000};
-  std::string accept{};  ///< empty = application/json; lists of names alone: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+  std::string
+      accept{};  ///< empty = application/json; lists of names alone: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 };
 
 struct KubernetesAnswer {
