@@ -91,7 +91,9 @@ void Cluster::stop() {
   wake_.notify_all();
 }
 
-bool Cluster::sleep(milliseconds time) {
+/// False when nothing is to be tried any more.
+bool Cluster::sleep(milliseconds time, const Until& until) {
+  if (until.call != nullptr) return until.call->sleep(time);
   std::unique_lock lock(mutex_);
   return !wake_.wait_for(lock, time, [&] { return stopping_; });
 }
@@ -110,59 +112,59 @@ std::string Cluster::path(const std::string& resource, const std::string& name) 
   return "/api/v1/namespaces/" + name_space() + "/" + resource + (name.empty() ? "" : "/" + name);
 }
 
-KubernetesAnswer Cluster::ask(KubernetesRequest request, Deadline deadline) {
+KubernetesAnswer Cluster::ask(KubernetesRequest request, const Until& until) {
   for (unsigned attempt = 0;; ++attempt) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<milliseconds>(until.deadline - std::chrono::steady_clock::now());
     request.timeout = std::clamp(left, milliseconds(100), request_ms_max);
     const auto pause = back_off(attempt);
     const bool last = attempt + 1 >= attempts_max || left <= pause + milliseconds(100);
     try {
-      auto answer = kubernetes_.request(request);
+      auto answer = until.call != nullptr ? kubernetes_.request(*until.call, request) : kubernetes_.request(request);
       if (last || !passing(answer)) return answer;
     } catch (const Error& e) {
-      if (last || !passing(e) || e.reason() == "NoCluster") throw;
+      if (last || !passing(e) || until.cancelled() || e.reason() == "NoCluster") throw;
     }
-    if (!sleep(pause)) throw Error(Code::unavailable, "the runner is stopping");
+    if (!sleep(pause, until)) throw Error(Code::cancelled, "whoever asked has gone, or the runner is stopping");
   }
 }
 
-std::optional<json> Cluster::create(const Object& object, Deadline deadline) {
-  const auto answer = ask({.path = path(object.resource), .method = "POST", .body = object.body}, deadline);
+std::optional<json> Cluster::create(const Object& object, const Until& until) {
+  const auto answer = ask({.path = path(object.resource), .method = "POST", .body = object.body}, until);
   if (answer.status == 409 && member(answer, "reason") == "AlreadyExists") return std::nullopt;
   if (!answer.ok()) throw refusal(object.body["kind"].get<std::string>() + " " + object.name() + " could not be created", answer);
   return answer.json();
 }
 
-std::optional<json> Cluster::pod(const std::string& name, Deadline deadline) {
-  const auto answer = ask({.path = path("pods", name)}, deadline);
+std::optional<json> Cluster::pod(const std::string& name, const Until& until) {
+  const auto answer = ask({.path = path("pods", name)}, until);
   if (answer.status == 404) return std::nullopt;
   if (!answer.ok()) throw refusal("Pod " + name + " could not be read", answer);
   return answer.json();
 }
 
-json Cluster::pods(const std::string& next, Deadline deadline) {
+json Cluster::pods(const std::string& next, const Until& until) {
   KubernetesQuery query = {{"labelSelector", all_runs}, {"limit", page_objects_max}};
   if (!next.empty()) query["continue"] = next;
-  const auto answer = ask({.path = path("pods"), .query = std::move(query)}, deadline);
+  const auto answer = ask({.path = path("pods"), .query = std::move(query)}, until);
   if (answer.status == 410) throw Error(Code::out_of_range, "the list expired between two pages");
   if (!answer.ok()) throw refusal("the pods of runs could not be listed", answer);
   return answer.json();
 }
 
-bool Cluster::remove(const std::string& resource, const std::string& name, int64_t grace_seconds, Deadline deadline) {
-  const auto answer = ask({.path = path(resource, name), .method = "DELETE", .body = delete_options(grace_seconds)}, deadline);
+bool Cluster::remove(const std::string& resource, const std::string& name, int64_t grace_seconds, const Until& until) {
+  const auto answer = ask({.path = path(resource, name), .method = "DELETE", .body = delete_options(grace_seconds)}, until);
   if (answer.status == 404) return false;
   if (!answer.ok()) throw refusal(resource + " " + name + " could not be deleted", answer);
   return true;
 }
 
-std::vector<Object> Cluster::parts(const std::string& job_id, Deadline deadline) {
+std::vector<Object> Cluster::parts(const std::string& job_id, const Until& until) {
   std::vector<Object> found;
   for (const char* resource : {"secrets", "configmaps"}) {
     KubernetesQuery query = {{"labelSelector", std::string(job_label) + "=" + job_id}, {"limit", page_objects_max}};
     for (std::string next = "-"; !next.empty();) {
       // The values may be large, and are secret: only names are asked for.
-      const auto answer = ask({.path = path(resource), .query = query, .accept = names_only}, deadline);
+      const auto answer = ask({.path = path(resource), .query = query, .accept = names_only}, until);
       if (!answer.ok()) throw refusal(std::string(resource) + " of job " + job_id + " could not be listed", answer);
       auto list = answer.json();
       for (auto& item : list["items"]) found.push_back({resource, {{"metadata", {{"name", item["metadata"]["name"]}}}}});

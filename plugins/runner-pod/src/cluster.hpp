@@ -16,6 +16,14 @@ namespace operon::runner_pod {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
+/// How long something may take: until the deadline, or until the call on whose behalf it is done is cancelled.
+struct Until {
+  Deadline deadline;
+  const sdk::Call* call = nullptr;
+
+  bool cancelled() const { return call != nullptr && call->cancelled(); }
+};
+
 /// Thread-safe. Everything that blocks throws Error: UNAVAILABLE when the API server cannot be asked until the deadline,
 /// FAILED_PRECONDITION when it refuses for good.
 class Cluster {
@@ -26,15 +34,15 @@ class Cluster {
   std::string name_space();
 
   /// The object as the server has it; none when one of that name is there already.
-  std::optional<nlohmann::json> create(const Object&, Deadline);
+  std::optional<nlohmann::json> create(const Object&, const Until&);
   /// None when it is not there.
-  std::optional<nlohmann::json> pod(const std::string& name, Deadline);
+  std::optional<nlohmann::json> pod(const std::string& name, const Until&);
   /// One page of all pods of runs; `next` is its "continue" and empty for the first.
-  nlohmann::json pods(const std::string& next, Deadline);
+  nlohmann::json pods(const std::string& next, const Until&);
   /// False when it was not there.
-  bool remove(const std::string& resource, const std::string& name, int64_t grace_seconds, Deadline);
+  bool remove(const std::string& resource, const std::string& name, int64_t grace_seconds, const Until&);
   /// ConfigMaps and Secrets of a job.
-  std::vector<Object> parts(const std::string& job_id, Deadline);
+  std::vector<Object> parts(const std::string& job_id, const Until&);
 
   /// `done` has the status and the body, or the error; on any thread.
   void remove_pod_async(const std::string& name, int64_t grace_seconds,
@@ -46,11 +54,11 @@ class Cluster {
 
   /// Waits end at once, and nothing is tried again.
   void stop();
-  /// False when it was stopped meanwhile.
-  bool sleep(std::chrono::milliseconds);
 
  private:
-  sdk::KubernetesAnswer ask(sdk::KubernetesRequest, Deadline);
+  bool sleep(std::chrono::milliseconds time, const Until& until);
+
+  sdk::KubernetesAnswer ask(sdk::KubernetesRequest, const Until&);
   std::string path(const std::string& resource, const std::string& name = {});
 
   const sdk::Kubernetes kubernetes_;

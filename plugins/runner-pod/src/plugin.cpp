@@ -18,26 +18,27 @@ class RunnerPod : public sdk::JobRunner {
 
   sdk::RunState start(sdk::Call& call, const sdk::StartRequest& request) override {
     return runs().start(
-        request, [&](const std::string& blob, size_t bytes_max) { return call.read_blob(blob, bytes_max); }, deadline_of(call));
+        request, [&](const std::string& blob, size_t bytes_max) { return call.read_blob(blob, bytes_max); }, until(call));
   }
-  std::vector<sdk::RunState> list(sdk::Call& call, const sdk::JobListRequest&) override { return runs().list(deadline_of(call)); }
-  sdk::RunState inspect(sdk::Call& call, const sdk::RunRequest& request) override { return runs().look(request, deadline_of(call)); }
-  sdk::RunState recover(sdk::Call& call, const sdk::RunRequest& request) override { return runs().look(request, deadline_of(call)); }
-  void destroy(sdk::Call& call, const sdk::RunRequest& request) override { runs().destroy(request.job_id, deadline_of(call)); }
+  std::vector<sdk::RunState> list(sdk::Call& call, const sdk::JobListRequest&) override { return runs().list(until(call)); }
+  sdk::RunState inspect(sdk::Call& call, const sdk::RunRequest& request) override { return runs().look(request, until(call)); }
+  sdk::RunState recover(sdk::Call& call, const sdk::RunRequest& request) override { return runs().look(request, until(call)); }
+  void destroy(sdk::Call& call, const sdk::RunRequest& request) override { runs().destroy(request.job_id, until(call)); }
 
   void stop_async(sdk::AsyncCall<sdk::RunState> call, sdk::StopRequest request) override { runs().stop(call, request); }
   void logs_async(sdk::AsyncCall<sdk::LogsAnswer> call, sdk::LogsRequest request) override {
-    runs().logs(call, request, std::chrono::steady_clock::now() + find_seconds_max);
+    const sdk::Call own(call.raw());  // for the one question that is waited for
+    runs().logs(call, request, {std::chrono::steady_clock::now() + find_seconds_max, &own});
   }
 
  private:
   static constexpr std::chrono::seconds find_seconds_max{20};
   static constexpr std::chrono::seconds answer_seconds{2};  ///< kept of a call's time for its answer
 
-  static Deadline deadline_of(const sdk::Call& call) {
+  static Until until(const sdk::Call& call) {
     const auto deadline = call.deadline();
     const auto left = deadline ? *deadline - std::chrono::system_clock::now() - answer_seconds : std::chrono::seconds(find_seconds_max);
-    return std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::milliseconds>(left);
+    return {std::chrono::steady_clock::now() + std::chrono::duration_cast<std::chrono::milliseconds>(left), &call};
   }
 
   std::shared_ptr<Runs> configured() {

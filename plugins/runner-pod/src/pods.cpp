@@ -1,6 +1,7 @@
 #include "pods.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "operon/members.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr seconds list_seconds_max{60};
 constexpr seconds silence_seconds_max{180};  ///< bookmarks come every minute
+constexpr milliseconds cancel_look{100};
 constexpr milliseconds back_off_first{200}, back_off_max{15'000};
 
 int64_t now_unix_ms() {
@@ -72,20 +74,26 @@ void Pods::loop() {
       if (version_.empty()) relist();
       watch();
       pause = back_off_first;
+      failure_.clear();
     } catch (const Error& e) {
       if (e.code() == Code::out_of_range) {
         version_.clear();
       } else {
-        host_.warn(std::string("the pods of runs cannot be watched; trying again: ") + e.what());
+        failed(e.what());
       }
     } catch (const std::exception& e) {
-      host_.error(std::string("the pods of runs cannot be watched; trying again: ") + e.what());
+      failed(e.what());
       version_.clear();
     }
     std::unique_lock lock(mutex_);
     if (wake_.wait_for(lock, pause, [&] { return stopping_; })) return;
     pause = std::min(pause * 2, back_off_max);
   }
+}
+
+/// Said once, as long as it is the same.
+void Pods::failed(const std::string& why) {
+  if (std::exchange(failure_, why) != why) host_.warn("the pods of runs cannot be watched; trying again: " + why);
 }
 
 /// What is not in the list has gone, unless we have seen it since the list was asked for.
@@ -97,7 +105,7 @@ void Pods::relist() {
   }
   std::string next, version;
   do {
-    const auto page = cluster_.pods(next, std::chrono::steady_clock::now() + list_seconds_max);
+    const auto page = cluster_.pods(next, {std::chrono::steady_clock::now() + list_seconds_max});
     const auto& meta = page.at("metadata");
     version = text(meta, "resourceVersion");
     next = text(meta, "continue");
@@ -308,9 +316,12 @@ std::vector<PodState> Pods::all() const {
   return states;
 }
 
-bool Pods::wait_synced(Deadline deadline) const {
+bool Pods::wait_synced(const Until& until) const {
   std::unique_lock lock(mutex_);
-  return wake_.wait_until(lock, deadline, [&] { return synced_ || stopping_; }) && synced_;
+  while (!synced_ && !stopping_ && !until.cancelled() && std::chrono::steady_clock::now() < until.deadline) {
+    wake_.wait_until(lock, std::min(until.deadline, std::chrono::steady_clock::now() + cancel_look));
+  }
+  return synced_;
 }
 
 }  // namespace operon::runner_pod

@@ -38,8 +38,8 @@ class Pods {
 
   std::optional<PodState> find(const std::string& job) const;
   std::vector<PodState> all() const;
-  /// Waits until the pods that there are are known; false at the deadline.
-  bool wait_synced(Deadline) const;
+  /// Waits until the pods that there are are known; false when they are not.
+  bool wait_synced(const Until&) const;
 
   /// What the server answered to a request of our own: never older than that is what find() says afterwards.
   void put(PodState);
@@ -64,6 +64,7 @@ class Pods {
   struct Watch;
 
   void loop();
+  void failed(const std::string& why);
   void relist();
   void watch();
   void take(const nlohmann::json& event, Watch& watch);
@@ -85,6 +86,7 @@ class Pods {
   bool synced_ = false, stopping_ = false;
   uint64_t round_ = 0;
   std::shared_ptr<Watch> watch_;  ///< the one that is open, or was last
+  std::string failure_;           ///< told last
   std::string version_;           ///< where the watch goes on; empty: list first
   std::thread thread_;
 };

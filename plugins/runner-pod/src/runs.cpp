@@ -20,8 +20,8 @@ constexpr int64_t destroy_grace_seconds = 5;
 constexpr unsigned remove_attempts_max = 8;
 constexpr int handle_version = 1;
 
-Deadline in(milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
+Until in(milliseconds time) {
+  return {std::chrono::steady_clock::now() + time};
 }
 
 int64_t now_unix_ms() {
@@ -140,7 +140,7 @@ sdk::RunState Runs::state_of(const PodState& pod) const {
   return state;
 }
 
-sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& read_blob, Deadline deadline) {
+sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& read_blob, const Until& until) {
   check_request(request);
   const Starting starting(*this, request.job_id);
   if (const auto there = pods_.find(request.job_id)) return state_of(*there);
@@ -154,7 +154,7 @@ sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& re
   }
   const auto objects = make_objects(configuration_, request, contents);
   try {
-    return state_of(create(objects, request.job_id, deadline));
+    return state_of(create(objects, request.job_id, until));
   } catch (const Error& e) {
     host_.warn(std::string("a run could not be started; removing what was made of it: ") + e.what(), {{"job", request.job_id}});
     remove_half_made(objects, request.job_id);
@@ -163,10 +163,10 @@ sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& re
 }
 
 /// One request an object, the pod last. What is there already is from an earlier start of this very job: all names follow from its id.
-PodState Runs::create(const JobObjects& objects, const std::string& job, Deadline deadline) {
-  for (const auto& part : objects.parts) cluster_.create(part, deadline);
-  auto made = cluster_.create(objects.pod, deadline);
-  if (!made) made = cluster_.pod(objects.pod.name(), deadline);
+PodState Runs::create(const JobObjects& objects, const std::string& job, const Until& until) {
+  for (const auto& part : objects.parts) cluster_.create(part, until);
+  auto made = cluster_.create(objects.pod, until);
+  if (!made) made = cluster_.pod(objects.pod.name(), until);
   if (!made) throw Error(Code::unavailable, "its pod was deleted as soon as it was there");
   auto pod = read_pod(*made);
   if (!pod || pod->job_id != job) {
@@ -178,20 +178,20 @@ PodState Runs::create(const JobObjects& objects, const std::string& job, Deadlin
 
 /// The pod first: it must not be left without what it needs. When even that is not answered, whoever asks for this job next goes on here.
 void Runs::remove_half_made(const JobObjects& objects, const std::string& job) {
-  const auto deadline = in(clean_up_seconds_max);
+  const auto until = in(clean_up_seconds_max);
   try {
-    if (const auto there = cluster_.pod(objects.pod.name(), deadline)) {
+    if (const auto there = cluster_.pod(objects.pod.name(), until)) {
       const auto pod = read_pod(*there);
       if (!pod || pod->job_id != job) return;  // not ours, and so are not its parts
-      cluster_.remove("pods", objects.pod.name(), 0, deadline);
+      cluster_.remove("pods", objects.pod.name(), 0, until);
     }
-    for (const auto& part : objects.parts) cluster_.remove(part.resource, part.name(), 0, deadline);
+    for (const auto& part : objects.parts) cluster_.remove(part.resource, part.name(), 0, until);
   } catch (const Error& e) {
     host_.warn(std::string("what was made of a run could not be removed yet: ") + e.what(), {{"job", job}});
   }
 }
 
-PodState Runs::find(const sdk::RunRequest& request, Deadline deadline) {
+PodState Runs::find(const sdk::RunRequest& request, const Until& until) {
   const auto& job = request.job_id;
   check_job_id(job);
   if (const auto place = place_of(request.handle)) {
@@ -199,10 +199,10 @@ PodState Runs::find(const sdk::RunRequest& request, Deadline deadline) {
     places_.try_emplace(job, *place);
   }
   if (auto known = pods_.find(job)) return std::move(*known);
-  pods_.wait_synced(std::min(deadline, in(sync_seconds_max)));
+  pods_.wait_synced({std::min(until.deadline, in(sync_seconds_max).deadline), until.call});
   if (auto known = pods_.find(job)) return std::move(*known);
   const Starting nobody_else(*this, job);
-  if (const auto there = cluster_.pod(pod_name(job), deadline)) {
+  if (const auto there = cluster_.pod(pod_name(job), until)) {
     if (auto pod = read_pod(*there); pod && pod->job_id == job) {
       pods_.put(*pod);
       return std::move(*pod);
@@ -213,16 +213,16 @@ PodState Runs::find(const sdk::RunRequest& request, Deadline deadline) {
     pods_.put_gone(pod);
     return pod;
   }
-  remove_parts(job, deadline);
+  remove_parts(job, until);
   throw Error(Code::not_found, "no run of job '" + job + "' is known to this runner");
 }
 
-sdk::RunState Runs::look(const sdk::RunRequest& request, Deadline deadline) {
-  return state_of(find(request, deadline));
+sdk::RunState Runs::look(const sdk::RunRequest& request, const Until& until) {
+  return state_of(find(request, until));
 }
 
-std::vector<sdk::RunState> Runs::list(Deadline deadline) {
-  if (!pods_.wait_synced(deadline)) throw Error(Code::unavailable, "the pods of runs are not known yet; the log says why");
+std::vector<sdk::RunState> Runs::list(const Until& until) {
+  if (!pods_.wait_synced(until)) throw Error(Code::unavailable, "the pods of runs are not known yet; the log says why");
   std::vector<sdk::RunState> states;
   for (const auto& pod : pods_.all()) states.push_back(state_of(pod));
   return states;
@@ -261,8 +261,8 @@ void Runs::stop_asked(const StopCall& call, const sdk::StopRequest& request, con
                 }));
 }
 
-void Runs::logs(const LogsCall& call, const sdk::LogsRequest& request, Deadline deadline) {
-  find({request.job_id, request.handle}, deadline);
+void Runs::logs(const LogsCall& call, const sdk::LogsRequest& request, const Until& until) {
+  find({request.job_id, request.handle}, until);
   std::optional<LogPlace> known;
   {
     const std::lock_guard lock(mutex_);
@@ -289,9 +289,9 @@ void Runs::logs(const LogsCall& call, const sdk::LogsRequest& request, Deadline 
   pods_.observe(request.job_id, std::make_shared<Pods::Observer>([follower](const PodState& pod) { return follower->pod_changed(pod); }));
 }
 
-bool Runs::remove_parts(const std::string& job, Deadline deadline) {
+bool Runs::remove_parts(const std::string& job, const Until& until) {
   bool any = false;
-  for (const auto& part : cluster_.parts(job, deadline)) any = cluster_.remove(part.resource, part.name(), 0, deadline) || any;
+  for (const auto& part : cluster_.parts(job, until)) any = cluster_.remove(part.resource, part.name(), 0, until) || any;
   return any;
 }
 
@@ -308,12 +308,12 @@ void Runs::remove_parts_later(const std::string& job, unsigned attempt) {
   });
 }
 
-void Runs::destroy(const std::string& job, Deadline deadline) {
+void Runs::destroy(const std::string& job, const Until& until) {
   check_job_id(job);
   const Starting nobody_else(*this, job);
   const bool known = pods_.find(job).has_value();
-  const bool removed = cluster_.remove("pods", pod_name(job), destroy_grace_seconds, deadline);
-  const bool parts = remove_parts(job, deadline);
+  const bool removed = cluster_.remove("pods", pod_name(job), destroy_grace_seconds, until);
+  const bool parts = remove_parts(job, until);
   pods_.forget(job);
   {
     const std::lock_guard lock(mutex_);

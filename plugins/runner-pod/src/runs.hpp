@@ -35,13 +35,13 @@ class Runs : public std::enable_shared_from_this<Runs> {
 
   /// Throws what start would throw, without an effect.
   void validate(const sdk::StartRequest& request) const;
-  sdk::RunState start(const sdk::StartRequest& request, const BlobReader& read_blob, Deadline deadline);
+  sdk::RunState start(const sdk::StartRequest& request, const BlobReader& read_blob, const Until& until);
   /// Throws Error(not_found), after removing what a start that never came to its pod has left.
-  sdk::RunState look(const sdk::RunRequest& request, Deadline deadline);
-  std::vector<sdk::RunState> list(Deadline deadline);
+  sdk::RunState look(const sdk::RunRequest& request, const Until& until);
+  std::vector<sdk::RunState> list(const Until& until);
   void stop(const StopCall& call, const sdk::StopRequest& request);
-  void logs(const LogsCall& call, const sdk::LogsRequest& request, Deadline deadline);
-  void destroy(const std::string& job, Deadline deadline);
+  void logs(const LogsCall& call, const sdk::LogsRequest& request, const Until& until);
+  void destroy(const std::string& job, const Until& until);
   /// Joins all threads; runs go on.
   void quiesce();
 
@@ -49,10 +49,10 @@ class Runs : public std::enable_shared_from_this<Runs> {
   class Starting;
 
   sdk::RunState state_of(const PodState& pod) const;
-  PodState find(const sdk::RunRequest& request, Deadline deadline);
-  PodState create(const JobObjects& objects, const std::string& job, Deadline deadline);
+  PodState find(const sdk::RunRequest& request, const Until& until);
+  PodState create(const JobObjects& objects, const std::string& job, const Until& until);
   void remove_half_made(const JobObjects& objects, const std::string& job);
-  bool remove_parts(const std::string& job, Deadline deadline);
+  bool remove_parts(const std::string& job, const Until& until);
   void remove_parts_later(const std::string& job, unsigned attempt);
   void stop_asked(const StopCall& call, const sdk::StopRequest& request, const sdk::KubernetesAnswer& answer,
                   const std::optional<Error>& error);
