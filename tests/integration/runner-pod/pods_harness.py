@@ -57,39 +57,42 @@ def load_image():
 
 
 class PodTest(unittest.TestCase):
+    """Each test has a namespace of its own."""
+
     @classmethod
     def setUpClass(cls):
         load_image()
-        cls.namespace = "operon-test-" + uuid.uuid4().hex[:8]
-        kubectl("create", "namespace", cls.namespace)
-        cls.addClassCleanup(kubectl, "delete", "namespace", cls.namespace, "--wait=false")
-        kubectl("create", "serviceaccount", ACCOUNT, "-n", cls.namespace)
         cls.context = kubectl("config", "current-context").strip()
         cls.folder = Path(tempfile.mkdtemp(prefix="operon-test-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.kubeconfig = cls.make_kubeconfig(cls.make_account())
 
-    @classmethod
-    def make_account(cls):
+    def setUp(self):
+        self.namespace = "operon-test-" + uuid.uuid4().hex[:8]
+        kubectl("create", "namespace", self.namespace)
+        self.addCleanup(kubectl, "delete", "namespace", self.namespace, "--wait=false")
+        kubectl("create", "serviceaccount", ACCOUNT, "-n", self.namespace)
+        self.token = self.make_account()
+        self.kubeconfig = self.make_kubeconfig()
+
+    def make_account(self):
         """An account that may do what the plugin's manifest says, and nothing else; its token."""
         rules = json.loads((BUILD / "plugins/librunner-pod.so.manifest.json").read_text())["permissions"]
-        kubectl("create", "serviceaccount", "operon", "-n", cls.namespace)
-        kubectl("apply", "-n", cls.namespace, "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": [
+        kubectl("create", "serviceaccount", "operon", "-n", self.namespace)
+        kubectl("apply", "-n", self.namespace, "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": [
             {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "operon"}, "rules": rules},
             {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "operon"},
              "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operon"},
-             "subjects": [{"kind": "ServiceAccount", "name": "operon", "namespace": cls.namespace}]}]}))
-        return kubectl("create", "token", "operon", "-n", cls.namespace).strip()
+             "subjects": [{"kind": "ServiceAccount", "name": "operon", "namespace": self.namespace}]}]}))
+        return kubectl("create", "token", "operon", "-n", self.namespace).strip()
 
-    @classmethod
-    def make_kubeconfig(cls, token, server=None):
-        """For the host: with a token, and for `server` instead of the cluster's own."""
+    def make_kubeconfig(self, server=None):
+        """For the host: with the account's token, and for `server` instead of the cluster's own."""
         config = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
-        config["users"] = [{"name": "operon", "user": {"token": token}}]
+        config["users"] = [{"name": "operon", "user": {"token": self.token}}]
         config["contexts"][0]["context"]["user"] = "operon"
         if server:
             config["clusters"][0]["cluster"] = {"server": server}
-        file = cls.folder / f"kubeconfig-{uuid.uuid4().hex[:8]}"
+        file = self.folder / f"kubeconfig-{uuid.uuid4().hex[:8]}"
         file.write_text(json.dumps(config))
         return file
 

@@ -97,12 +97,7 @@ class ServerFails(PodTest):
             self.post(host, script)
 
     def proxied(self, proxy, **config):
-        return self.host(kubeconfig=self.make_kubeconfig(self.token, proxy.server), **config)
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.token = kubectl("create", "token", "operon", "-n", cls.namespace).strip()
+        return self.host(kubeconfig=self.make_kubeconfig(proxy.server), **config)
 
     def test_a_start_costs_one_request_an_object(self):
         with FaultProxy() as proxy, self.proxied(proxy) as host:
