@@ -23,7 +23,7 @@ from programs import find  # noqa: E402
 ACCOUNT = "krkn-operator-krkn-scenario-runner"
 # Runs $SCRIPT by a shell. On a cluster of yours: an image of such a kind that its nodes can pull.
 IMAGE = os.environ.get("OPERON_SCRIPT_IMAGE", "docker.io/operon/script:1")
-APPLETS = "sh sleep cat ls echo seq date env id true false kill grep head tail tr sha256sum dd stat".split()
+APPLETS = "sh sleep cat ls echo seq date env id true false kill grep head sed tail tr sha256sum dd stat".split()
 
 
 def kubectl(*words, given=None, check=True):

@@ -63,6 +63,39 @@ class HostDies(PodTest):
                 self.assertEqual(host.api("DELETE", f"/scenarios/run/{job}", timeout=30).json["status"], "Stopped")
 
 
+class NodeRotates(PodTest):
+    """Kubelets rotate a log of 10 MiB as a rule, and look every 10 s; of a rotated log they show the newest part alone."""
+
+    LINES = 120_000  # of 100 bytes
+    PART = 'i=0; while [ $i -lt 120000 ]; do i=$((i+1)); echo $i; done | sed "s/$/ $P %s/"; sleep 14; '
+    SCRIPT = "P=" + 92 * "x" + "; " + PART % 1 + PART % 2 + "echo end"
+
+    def expected(self, part):
+        return b"".join(b"%d %s %d\n" % (i, 92 * b"x", part) for i in range(1, self.LINES + 1))
+
+    def test_a_reader_that_keeps_up_misses_nothing(self):
+        with self.host() as host:
+            job = self.run_script(host, self.SCRIPT)
+            self.assertEqual(host.wait_ended(job, seconds=120)["status"], "Succeeded")
+            log = host.logs(job)
+            self.assertEqual(len(log), 2 * len(self.expected(1)) + 4)
+            self.assertTrue(log == self.expected(1) + self.expected(2) + b"end\n")
+
+    def test_what_nobody_read_in_time_is_told_of(self):
+        with self.host() as host:
+            job = self.run_script(host, self.SCRIPT)
+            until("some of it has come", lambda: len(host.logs(job)) > 5_000_000, 60)
+            host.kill()
+            until("the second part was written and rotated", lambda: self.pod(job)["status"]["phase"] == "Succeeded", 120, every=0.5)
+            host.restart()
+            host.wait_ended(job, seconds=60)
+            log = host.logs(job)
+            self.assertEqual(log.count(b"ERROR: lines are missing here"), 1, log[-300:])
+            before, after = log.split(b"ERROR: lines are missing here: the node has rotated this log\n")
+            self.assertTrue(self.expected(1).startswith(before.rstrip(b"\n")))
+            self.assertTrue((self.expected(2) + b"end\n").endswith(after))
+
+
 class ServerFails(PodTest):
     def test_killed_between_a_run_s_secret_and_its_pod(self):
         with FaultProxy() as proxy, self.proxied(proxy) as host:
