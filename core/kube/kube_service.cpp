@@ -41,6 +41,13 @@ std::string text_of(const json& object, const char* name, const char* otherwise 
   return value->get<std::string>();
 }
 
+/// The value of a header: a line break in it would be another header, with which somebody else could be asked as.
+std::string header_of(const json& object, const char* name, const char* otherwise) {
+  auto text = text_of(object, name, otherwise);
+  if (std::any_of(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; })) wrong(name, "plain text on one line");
+  return text;
+}
+
 int64_t number_of(const json& object, const char* name, int64_t otherwise) {
   const json* value = member_of(object, name);
   if (!value) return otherwise;
@@ -182,7 +189,8 @@ class KubeService final : public base::Service {
     }
     check(call, access_of(request.method, request.path, false));
     if (const json* body = member_of(object, "body")) request.body = body->is_string() ? body->get<std::string>() : body->dump();
-    request.content_type = text_of(object, "contentType");
+    request.content_type = header_of(object, "contentType", "");
+    request.accept = header_of(object, "accept", "application/json");
     request.timeout = timeout_of(object, *call, 30'000);
     request.response_bytes_max = limits_.response_bytes_max;
     const auto id = client_->request(std::move(request), [call](Result result) {

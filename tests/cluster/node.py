@@ -1,6 +1,7 @@
 """The machine as the cluster's one node: containerd, kubelet, kube-proxy, and the controllers and the scheduler that make pods happen."""
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -108,7 +109,7 @@ state = "{self.folder}/run/containerd"
             "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": False}, "x509": {"clientCAFile": f"{pki}/ca.crt"}},
             "authorization": {"mode": "AlwaysAllow"},  # for whoever has a certificate of the authority: the API server
             "containerRuntimeEndpoint": f"unix://{self.socket}", "podLogsDir": f"{folder}/pods",
-            "cgroupDriver": "cgroupfs", "cgroupsPerQOS": False, "enforceNodeAllocatable": [], "failSwapOn": False, "makeIPTablesUtilChains": False,
+            "featureGates": self.feature_gates(), "cgroupDriver": "cgroupfs", "cgroupsPerQOS": False, "enforceNodeAllocatable": [], "failSwapOn": False, "makeIPTablesUtilChains": False,
             "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"}, "maxPods": 200}))
         manager, scheduler, proxy, metrics = free_ports(4)
         start(self.programs / "kube-controller-manager", f"--kubeconfig={self.kubeconfig}", f"--secure-port={manager}", f"--cert-dir={folder}/manager",
@@ -125,6 +126,12 @@ state = "{self.folder}/run/containerd"
                    lambda: self.kubectl("wait", "--for=condition=Ready", f"node/{NAME}", "--timeout=1s").returncode == 0, self.processes.check)
         wait_until("the default service account", READY_SECONDS_MAX,
                    lambda: self.kubectl("get", "serviceaccount", "default").returncode == 0, self.processes.check)
+
+    def feature_gates(self):
+        """Kubelets that can resize pods in place crash over a pod with limits when there are no cgroups per pod."""
+        shown = subprocess.run([str(self.programs / "kubelet"), "--version"], capture_output=True, text=True).stdout
+        found = re.search(r"v1\.(\d+)", shown)
+        return {"InPlacePodVerticalScaling": False} if found and 27 <= int(found.group(1)) < 35 else {}
 
     # ---------------------------------------------------------------------------------------------------------------- down
 

@@ -119,6 +119,10 @@ TEST_CASE_METHOD(Fixture, "a plugin's request goes out with the host's identity,
   REQUIRE(read->wait());
   CHECK(json::parse(read->output_)["metadata"]["name"] == "a");
   CHECK(json::parse(read->text_)["bodyBytes"] == read->output_.size());
+  const auto names = ask("request", {{"path", maps}, {"accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}});
+  REQUIRE(names->wait());
+  CHECK(json::parse(names->output_)["kind"] == "PartialObjectMetadataList");
+  CHECK(names->output_.find("vvv") == std::string::npos);
   const auto none = ask("request", {{"path", maps + "/none"}});
   REQUIRE(none->wait());
   CHECK(json::parse(none->text_)["status"] == 404);
@@ -134,7 +138,8 @@ TEST_CASE_METHOD(Fixture, "what its manifest does not name is refused before any
     CHECK(question->code_ == Code::permission_denied);
   }
   for (const auto& request :
-       {json{{"path", maps}, {"query", {{"watch", "true"}}}}, json{{"path", "/version"}}, json{{"path", maps + "/../secrets"}}}) {
+       {json{{"path", maps}, {"accept", "a\r\nImpersonate-User: root"}}, json{{"path", maps}, {"contentType", "a\nb"}},
+        json{{"path", maps}, {"query", {{"watch", "true"}}}}, json{{"path", "/version"}}, json{{"path", maps + "/../secrets"}}}) {
     const auto question = ask("request", request);
     REQUIRE(question->wait());
     CHECK(question->code_ == Code::invalid_argument);

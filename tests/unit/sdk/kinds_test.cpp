@@ -16,7 +16,7 @@ TEST_CASE("a full start request comes back as it went") {
     "declaredVariables": ["A"], "variablesKnown": true, "environment": {"A": "1"}, "secretVariables": ["A"], "kubeconfigPath": "/k",
     "files": [{"name": "f", "mountPath": "/f", "blob": "b", "size": 3, "sha256": "00"}],
     "pull": {"registryUrl": "r", "repository": "q", "username": "u", "password": "w", "token": "", "skipTls": true, "insecure": false},
-    "timeoutSeconds": 60})");
+    "timeoutSeconds": 60, "owner": {"apiVersion": "operon.dev/v1alpha1", "kind": "Run", "name": "n", "uid": "u"}})");
   const auto request = text.get<kinds::job_runner::StartRequest>();
   CHECK(request.pull->skip_tls);
   CHECK(request.files.at(0).size == 3);

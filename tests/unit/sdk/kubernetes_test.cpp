@@ -20,6 +20,19 @@ struct Asker : Plugin {
                                                           .content_type = "application/merge-patch+json"});
     return {{"status", answer.status}, {"ok", answer.ok()}};
   }
+  json list(Call&) {
+    std::promise<std::pair<KubernetesAnswer, std::optional<Error>>> end;
+    Kubernetes(host()).request_async({.path = "/l", .accept = "application/yaml"},
+                                     [&](const KubernetesAnswer& answer, const std::optional<Error>& error) {
+                                       end.set_value({answer, error});
+                                     });
+    const auto [answer, error] = end.get_future().get();
+    if (error) return {{"error", error->what()}};
+    return {{"status", answer.status}, {"body", answer.body}};
+  }
+  json alone(Call&) {
+    return {{"body", Kubernetes(host()).request({.path = "/l"}).body}, {"namespace", Kubernetes(host()).info().name_space}};
+  }
   json watch(Call&) {
     json seen = json::array();
     std::promise<std::optional<Error>> end;
@@ -48,8 +61,8 @@ struct Asker : Plugin {
   static auto interfaces() {
     using A = Asker;
     return std::vector{Interface<A>{"test.asker/1",
-                                    {verb<&A::get>("get"), verb<&A::patch>("patch"), verb<&A::watch>("watch"), verb<&A::log>("log"),
-                                     verb<&A::exec>("exec"), verb<&A::info>("info")}}};
+                                    {verb<&A::get>("get"), verb<&A::patch>("patch"), verb<&A::list>("list"), verb<&A::alone>("alone"),
+                                     verb<&A::watch>("watch"), verb<&A::log>("log"), verb<&A::exec>("exec"), verb<&A::info>("info")}}};
   }
 };
 
@@ -103,6 +116,17 @@ TEST_CASE_METHOD(Fixture, "a request carries all that was given, and any status 
                         {"body", {{"a", 1}}},
                         {"contentType", "application/merge-patch+json"},
                         {"timeoutMs", 30000}});
+}
+
+TEST_CASE_METHOD(Fixture, "a request that nobody waits for is answered once, and so is one outside of any call") {
+  answers("request", {{"status", 429}, {"bodyBytes", 3}}, {{Stream::out, "a"}, {Stream::out, "bc"}});
+  CHECK(ask("list").as<json>() == json{{"status", 429}, {"body", "abc"}});
+  CHECK(request["accept"] == "application/yaml");
+  answers("request", json::object(), {});
+  CHECK_THAT(ask("list").as<json>()["error"].get<std::string>(), Catch::Contains("status"));
+  answers("request", {{"status", 200}, {"bodyBytes", 1}}, {{Stream::out, "x"}});
+  answers("info", {{"namespace", "home"}, {"server", "https://s"}}, {});
+  CHECK(ask("alone").as<json>() == json{{"body", "x"}, {"namespace", "home"}});
 }
 
 TEST_CASE_METHOD(Fixture, "a watch gives whole events, wherever the pieces end") {

@@ -56,6 +56,11 @@ struct PullCredentials {
   bool skip_tls = false, insecure = false;
 };
 
+/// The Kubernetes object that a run belongs to: what a runner creates in the same namespace goes when it goes.
+struct Owner {
+  std::string api_version, kind, name, uid;
+};
+
 /// `start` and `validate`. Idempotent by job_id: a second start of the same id starts nothing.
 struct StartRequest {
   std::string job_id;
@@ -72,6 +77,7 @@ struct StartRequest {
   std::vector<File> files;
   std::optional<PullCredentials> pull;
   int64_t timeout_seconds = 0;  ///< 0 = the runner's default
+  std::optional<Owner> owner;
 };
 
 /// Phases as the contract words them.

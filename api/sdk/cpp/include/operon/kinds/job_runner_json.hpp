@@ -83,6 +83,18 @@ inline void from_json(const nlohmann::json& j, PullCredentials& v) {
   members::read(j, "insecure", v.insecure);
 }
 
+inline void to_json(nlohmann::json& j, const Owner& v) {
+  j = {{"apiVersion", v.api_version}, {"kind", v.kind}, {"name", v.name}, {"uid", v.uid}};
+}
+inline void from_json(const nlohmann::json& j, Owner& v) {
+  members::expect_object(j);
+  v = Owner{};
+  members::require(j, "apiVersion", v.api_version);
+  members::require(j, "kind", v.kind);
+  members::require(j, "name", v.name);
+  members::require(j, "uid", v.uid);
+}
+
 inline void to_json(nlohmann::json& j, const StartRequest& v) {
   j = {{"jobId", v.job_id},
        {"objectName", v.object_name},
@@ -98,6 +110,7 @@ inline void to_json(nlohmann::json& j, const StartRequest& v) {
        {"timeoutSeconds", v.timeout_seconds}};
   members::write_text(j, "scenarioRun", v.scenario_run);
   members::write(j, "pull", v.pull);
+  members::write(j, "owner", v.owner);
 }
 inline void from_json(const nlohmann::json& j, StartRequest& v) {
   members::expect_object(j);
@@ -116,6 +129,7 @@ inline void from_json(const nlohmann::json& j, StartRequest& v) {
   members::read(j, "files", v.files);
   members::read(j, "pull", v.pull);
   members::read(j, "timeoutSeconds", v.timeout_seconds);
+  members::read(j, "owner", v.owner);
 }
 
 inline void to_json(nlohmann::json& j, const RunState& v) {

@@ -29,6 +29,8 @@ struct KubernetesRequest {
   nlohmann::json body{};       ///< an object to send; null = none
   std::string content_type{};  ///< empty = application/json; a PATCH needs the one of its kind
   std::chrono::milliseconds timeout{30'000};
+  std::string
+      accept{};  ///< empty = application/json; lists of names alone: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 };
 
 struct KubernetesAnswer {
@@ -94,27 +96,40 @@ class Kubernetes {
 
   explicit Kubernetes(Host host) : host_(std::move(host)) {}
 
-  KubernetesInfo info(const Call& call) const {
-    const auto answer = host_.ask(call, id, "info", nlohmann::json::object());
-    KubernetesInfo info;
-    members::require(answer, "namespace", info.name_space);
-    members::require(answer, "server", info.server);
-    return info;
-  }
+  KubernetesInfo info(const Call& call) const { return info_of(host_.ask(call, id, "info", nlohmann::json::object())); }
+  /// Outside of any call, on a thread of the plugin's own.
+  KubernetesInfo info() const { return info_of(host_.ask(id, "info", nlohmann::json::object())); }
 
   /// Any status is an answer.
   KubernetesAnswer request(const Call& call, const KubernetesRequest& request) const {
-    nlohmann::json json = {
-        {"method", request.method}, {"path", request.path}, {"query", request.query}, {"timeoutMs", request.timeout.count()}};
-    if (!request.body.is_null()) json["body"] = request.body;
-    if (!request.content_type.empty()) json["contentType"] = request.content_type;
     KubernetesAnswer answer;
-    const auto reply = host_.ask(call, id, "request", json, [&](Stream, std::string_view bytes) {
-      answer.body.append(bytes);
+    members::require(host_.ask(call, id, "request", json_of(request), appending(answer.body)), "status", answer.status);
+    return answer;
+  }
+  /// Outside of any call, on a thread of the plugin's own.
+  KubernetesAnswer request(const KubernetesRequest& request) const {
+    KubernetesAnswer answer;
+    members::require(host_.ask(id, "request", json_of(request), appending(answer.body)), "status", answer.status);
+    return answer;
+  }
+  /// Without waiting: `on_done` comes once, on any thread, with an error when there is no answer.
+  Operation request_async(const KubernetesRequest& request,
+                          std::function<void(const KubernetesAnswer&, const std::optional<Error>&)> on_done) const {
+    auto answer = std::make_shared<KubernetesAnswer>();
+    auto done = [answer, on_done = std::move(on_done)](Answer told) {
+      if (!told.error) {
+        try {
+          members::require(told.json(), "status", answer->status);
+        } catch (const Error& e) {
+          told.error = e;
+        }
+      }
+      on_done(*answer, told.error);
+    };
+    return host_.ask_async(id, "request", json_of(request), std::move(done), [answer](Stream, std::string_view bytes) {
+      answer->body.append(bytes);
       return true;
     });
-    members::require(reply, "status", answer.status);
-    return answer;
   }
 
   /// One object or list; throws for a status other than 2xx.
@@ -186,6 +201,27 @@ class Kubernetes {
   }
 
  private:
+  static KubernetesInfo info_of(const nlohmann::json& answer) {
+    KubernetesInfo info;
+    members::require(answer, "namespace", info.name_space);
+    members::require(answer, "server", info.server);
+    return info;
+  }
+  static nlohmann::json json_of(const KubernetesRequest& request) {
+    nlohmann::json json = {
+        {"method", request.method}, {"path", request.path}, {"query", request.query}, {"timeoutMs", request.timeout.count()}};
+    if (!request.body.is_null()) json["body"] = request.body;
+    if (!request.content_type.empty()) json["contentType"] = request.content_type;
+    if (!request.accept.empty()) json["accept"] = request.accept;
+    return json;
+  }
+  static OnChunk appending(std::string& body) {
+    return [&body](Stream, std::string_view bytes) {
+      body.append(bytes);
+      return true;
+    };
+  }
+
   Host host_;
 };
 

@@ -1,0 +1,121 @@
+"""What a run's pod is given, what is refused, and that nothing half-made stays. $KUBECONFIG is the cluster's."""
+
+import base64
+import hashlib
+import json
+import unittest
+
+from operon_harness import SOURCE, until
+from pods_harness import ACCOUNT, PodTest, get, kubectl
+
+CANARY = "canary-4711"
+
+
+def content(data):
+    return base64.b64encode(data).decode()
+
+
+class Objects(PodTest):
+    def refused(self, host, status, words, script="true", **more):
+        answer = self.post(host, script, **more)
+        self.assertEqual(answer.status, status, answer)
+        self.assertIn(words, answer.json["message"])
+        return answer
+
+    def refused_and_removed(self, host, status, *words, **more):
+        """Refused by the cluster: its record ends Failed with the reason, and nothing stays."""
+        answer = self.refused(host, status, words[0], idempotencyKey=self.id(), **more)
+        failed = host.jobs("?status=Failed")
+        self.assertEqual(len(failed), 1)
+        for word in words:
+            self.assertIn(word, answer.json["message"])
+            self.assertIn(word, failed[0]["message"])
+        self.assertEqual(self.objects(failed[0]["jobId"]), [])
+
+    def test_files_and_values_arrive_as_they_were_sent(self):
+        binary = bytes(range(256))
+        values = {"PLAIN": "$(HOME) ; `id` $$(x)\n-x", "EMPTY": "", "PASSWORD": CANARY + "$(HOME)"}
+        files = [{"name": "plan.yaml", "content": content(b"a: 1\n"), "mountPath": "/etc/chaos/plan.yaml"},
+                 {"name": "Plan.yaml", "content": content(b"b: 2\n"), "mountPath": "/tmp/plan.yaml"},
+                 {"name": "blob.bin", "content": content(binary), "mountPath": "/opt/blob.bin"}]
+        script = ('for f in /etc/chaos/plan.yaml /tmp/plan.yaml; do cat $f; done; sha256sum /opt/blob.bin; env | grep -c "^EMPTY=$"; '
+                  'echo "$PLAIN"; echo "$PASSWORD" | sha256sum; id -u; id -g; grep -c "current-context" /home/krkn/.kube/config; '
+                  'echo x > /tmp/x && echo writable; ls /var/run/secrets/kubernetes.io 2> /tmp/none || echo no token')
+        with self.host() as host:
+            job = self.run_script(host, script, environment=values, files=files)
+            self.assertEqual(self.objects(job), ["ConfigMap/-file-blob-bin", *sorted(name for name in self.objects(job) if "-file-plan-yaml" in name),
+                                                 "Pod/", "Secret/-env", "Secret/-kubeconfig"])
+            pod = self.pod(job)
+            self.assertNotIn(CANARY, json.dumps(pod))
+            self.assertEqual([one["name"] for one in pod["spec"]["containers"][0]["env"]], sorted([*values, "SCRIPT"]))
+            ended = host.wait_ended(job, seconds=60)
+            log = host.logs(job).decode()
+            self.assertEqual(ended["status"], "Succeeded", log)
+            expected = ["a: 1", "b: 2", hashlib.sha256(binary).hexdigest() + "  /opt/blob.bin", "1", *values["PLAIN"].split("\n"),
+                        hashlib.sha256((values["PASSWORD"] + "\n").encode()).hexdigest() + "  -", "1001", "1001", "1", "writable"]
+            self.assertEqual(log.splitlines(), [*expected, "no token"])
+            self.assertNotIn(CANARY, host.log_text())
+
+    def test_the_pod_is_as_the_contract_says(self):
+        with self.host(kubeconfigStorage="configmap") as host:
+            job = self.run_script(host, "true", scenarioName="a name, with a comma", timeoutSeconds=99)
+            pod = self.pod(job)
+            labels, spec = pod["metadata"]["labels"], pod["spec"]
+            self.assertEqual((labels["app"], labels["krkn-job-id"], labels["krkn-target-id"], labels["krkn-cluster-name"]),
+                             ("krkn-scenario", job, host.targets(), self.context))
+            self.assertRegex(labels["krkn-scenario-name"], r"^a-name--with-a-comma-[0-9a-f]{10}$")
+            self.assertEqual(pod["metadata"]["annotations"]["operon.dev/scenario-name"], "a name, with a comma")
+            self.assertEqual((spec["restartPolicy"], spec["serviceAccountName"], spec["automountServiceAccountToken"], spec["activeDeadlineSeconds"]),
+                             ("Never", "krkn-operator-krkn-scenario-runner", False, 99))
+            config = get("configmap", f"krkn-job-{job}-kubeconfig", "-n", self.namespace)["data"]["config"]
+            self.assertIn("current-context", config)
+            self.assertEqual(host.wait_ended(job, seconds=60)["scenarioName"], "a name, with a comma")
+
+    def test_a_server_takes_every_object_that_the_unit_tests_expect(self):
+        for name in ("full", "configured"):
+            objects = json.loads((SOURCE / f"tests/unit/runner-pod/golden/{name}.json").read_text())
+            for one in objects:
+                if one["kind"] == "Pod":
+                    one["spec"]["serviceAccountName"] = ACCOUNT
+            taken = kubectl("create", "--dry-run=server", "-n", self.namespace, "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+            self.assertEqual(len(taken.splitlines()), len(objects))
+
+    def test_what_cannot_be_is_refused_before_anything_is_made(self):
+        with self.host() as host:
+            self.refused(host, 422, "takes no dir:// scenarios", scenarioImage="dir://hello")
+            self.refused(host, 422, "has no kubeconfig", clusterName="localhost")
+            self.refused(host, 422, "files[0]", files=[{"name": "big", "content": content(b"x" * (900 * 1024 + 1)), "mountPath": "/big"}])
+            self.refused(host, 422, "/a:b", files=[{"name": "f", "content": content(b"x"), "mountPath": "/a:b"}])
+            self.refused(host, 422, "a folder", files=[{"name": "f", "content": content(b"x"), "mountPath": "/a"},
+                                                       {"name": "g", "content": content(b"x"), "mountPath": "/a/g"}])
+            self.assertEqual(host.jobs(), [])
+            self.assertEqual(get("pods", "-n", self.namespace, "-l", "krkn-job-id")["items"], [])
+
+    def test_a_service_account_that_is_not_there(self):
+        with self.host(serviceAccount="nobody-made-it") as host:
+            self.refused_and_removed(host, 503, "the service account of the configuration does not exist", "nobody-made-it")
+
+    def test_a_quota(self):
+        kubectl("create", "quota", "none", "--hard=pods=0", "-n", self.namespace)
+        self.addCleanup(kubectl, "delete", "quota", "none", "-n", self.namespace)
+        until("the quota counts", lambda: get("quota", "none", "-n", self.namespace).get("status", {}).get("hard"))
+        with self.host() as host:
+            self.refused_and_removed(host, 503, "the namespace's quota does not allow it", "exceeded quota: none")
+
+    def test_pod_security(self):
+        kubectl("label", "namespace", self.namespace, "pod-security.kubernetes.io/enforce=restricted")
+        self.addCleanup(kubectl, "label", "namespace", self.namespace, "pod-security.kubernetes.io/enforce-")
+        with self.host() as host:
+            self.assertEqual(host.wait_ended(self.run_script(host, "true"), seconds=60)["status"], "Succeeded")
+        with self.host(capabilities=["NET_ADMIN"]) as host:
+            self.refused_and_removed(host, 422, "a rule of the cluster does not admit it", "NET_ADMIN")
+
+    def test_a_namespace_that_is_not_there(self):
+        with self.host(namespace="nobody-made-it") as host:
+            answer = self.post(host, "true")
+            self.assertEqual(answer.status, 503, answer)
+            self.assertIn("nobody-made-it", answer.json["message"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
