@@ -150,11 +150,15 @@ ClusterConfig resolve(const ConfigChoice& choice) {
                                    (looked.empty() ? looked : looked.substr(2)) + "; set kubernetes.kubeconfig or $KUBECONFIG");
 }
 
-ClusterConfig from_untrusted(std::string_view text, const std::string& name, const std::string& wanted) {
-  const Kubeconfig given = Kubeconfig::parse(text, name);
+ClusterConfig from_untrusted(std::string_view text, const std::string& name, const std::string& wanted, bool link_local) {
+  const Kubeconfig given = Kubeconfig::parse(text, name, {.link_local = link_local});
   const std::string context = wanted.empty() ? given.current_context() : wanted;
   if (context.empty()) throw Error(Code::failed_precondition, name + ": has no current-context");
   ClusterConfig config = read_context(given.flatten(context), name);
+  if (config.server.find_first_of("@?#") != std::string::npos) {  // the address is logged and stands in messages
+    throw Error(Code::failed_precondition, name + ": `server` holds a user, a password or a query; give the address alone");
+  }
+  config.link_local = link_local;
   config.method = name + ", " + login_words(config);
   return config;
 }

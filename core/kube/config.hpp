@@ -33,6 +33,7 @@ struct ClusterConfig {
   std::string tls_server_name;  ///< the name in the server's certificate when it is not the one in `server`
   std::string proxy_url;        ///< empty = https_proxy and no_proxy of the environment
   bool insecure = false;        ///< accept any certificate of the server
+  bool link_local = true;       ///< connect to link-local and cloud metadata addresses; false also for what a name turns out to stand for
   std::string name_space;       ///< where to work when nothing else is said; never empty
   std::string method;           ///< how this was found and how we log in, for the log: never a credential
 };
@@ -47,7 +48,8 @@ struct ConfigChoice {
 /// Throws Error: not_found when there is no configuration at all (naming every place looked at), else what is wrong with the one found.
 ClusterConfig resolve(const ConfigChoice& = {});
 
-/// A kubeconfig that somebody sent: no programs, no files of ours, no link-local server. `name` stands in messages. Throws Error.
-ClusterConfig from_untrusted(std::string_view kubeconfig, const std::string& name, const std::string& context = "");
+/// A kubeconfig that somebody sent: no programs, no files of ours, no credentials in the server's URL, and no link-local server unless `link_local`.
+/// `name` stands in messages. Throws Error.
+ClusterConfig from_untrusted(std::string_view kubeconfig, const std::string& name, const std::string& context = "", bool link_local = false);
 
 }  // namespace operon::kube

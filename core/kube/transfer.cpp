@@ -1,5 +1,6 @@
 #include "core/kube/transfer.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <strings.h>
@@ -9,8 +10,10 @@
 
 #include "core/base/text.hpp"
 #include "core/kube/status.hpp"
+#include "core/log/log.hpp"
 #include "core/net/curl_library.hpp"
 #include "core/net/url.hpp"
+#include "operon/kubeconfig/kubeconfig.hpp"
 
 namespace operon::kube {
 namespace {
@@ -40,6 +43,21 @@ int on_socket(void* limits, curl_socket_t socket, curlsocktype) {
   unsigned ms = static_cast<unsigned>(static_cast<const ClientLimits*>(limits)->keep_alive_ms.count());
   setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
   return CURL_SOCKOPT_OK;
+}
+
+/// A name was looked up: this is what it stands for. The kubeconfig's text was checked before, but whoever sent it may own the name.
+curl_socket_t open_elsewhere(void*, curlsocktype, curl_sockaddr* address) {
+  char text[INET6_ADDRSTRLEN] = {};
+  const void* bytes = address->family == AF_INET6 ? static_cast<const void*>(&reinterpret_cast<sockaddr_in6*>(&address->addr)->sin6_addr)
+                                                  : &reinterpret_cast<sockaddr_in*>(&address->addr)->sin_addr;
+  if (address->family != AF_INET && address->family != AF_INET6) return CURL_SOCKET_BAD;
+  inet_ntop(address->family, bytes, text, sizeof text);
+  const std::string host = address->family == AF_INET6 ? "[" + std::string(text) + "]" : text;
+  if (!kubeconfig::link_local_host("https://" + host).empty()) {
+    log::warn("an API server's name stands for a link-local or metadata address, which is not asked", {{"address", text}});
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 void set_blob(CURL* easy, CURLoption option, const std::string& bytes) {
@@ -103,6 +121,7 @@ TlsNames prepare_connection(CURL* easy, const TransferSettings& settings, const 
   curl.easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, keep_s);
   curl.easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, &on_socket);
   curl.easy_setopt(easy, CURLOPT_SOCKOPTDATA, &settings.limits);
+  if (!config.link_local) curl.easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &open_elsewhere);
   curl.easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (!config.proxy_url.empty()) curl.easy_setopt(easy, CURLOPT_PROXY, config.proxy_url.c_str());
   if (!identity.ca_pem.empty()) {

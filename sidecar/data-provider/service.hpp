@@ -1,0 +1,29 @@
+/// data-provider/service.hpp: the RPCs of proto/dataprovider.proto.
+#pragma once
+
+#include <memory>
+
+#include "call_gate.hpp"
+#include "cluster_pool.hpp"
+#include "options.hpp"
+
+namespace grpc {
+class Service;
+}
+
+namespace operon::data_provider {
+
+inline constexpr const char* service_name = "dataprovider.DataProviderService";
+
+/// What the calls share. Must outlive the service and every call; the gate is empty by then.
+struct Provider {
+  explicit Provider(const Options& o) : options(o), clusters(o.clusters), gate(o.calls.calls_max, "calls_max"), kubectl_gate(o.calls.kubectl_calls_max, "kubectl_calls_max") {}
+
+  const Options options;
+  ClusterPool clusters;
+  CallGate gate, kubectl_gate;
+};
+
+std::unique_ptr<grpc::Service> make_service(Provider&);
+
+}  // namespace operon::data_provider
