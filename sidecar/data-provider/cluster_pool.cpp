@@ -7,6 +7,7 @@
 #include "core/base/ids.hpp"
 #include "core/base/text.hpp"
 #include "core/kube/config.hpp"
+#include "idle_memory.hpp"
 #include "operon/error.hpp"
 
 namespace operon::data_provider {
@@ -76,8 +77,22 @@ ClusterPool::Cluster ClusterPool::known(const std::string& digest) {
   const auto found = by_digest_.find(digest);
   if (found == by_digest_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, found->second);
-  found->second->used = steady_clock::now();
+  used_now();
   return found->second->cluster;
+}
+
+/// The first entry is. With the lock held.
+void ClusterPool::used_now() {
+  entries_.front().used = steady_clock::now();
+  if (!quiet_) return;
+  quiet_ = false;
+  look_again_at(entries_.front().used + limits_.quiet_ms);
+}
+
+void ClusterPool::look_again_at(steady_clock::time_point when) {
+  std::lock_guard lock(graveyard_->mutex);
+  graveyard_->next_look = std::min(graveyard_->next_look, when);
+  graveyard_->filled.notify_one();
 }
 
 ClusterPool::Cluster ClusterPool::get(std::string_view kubeconfig_base64) {
@@ -106,17 +121,13 @@ ClusterPool::Cluster ClusterPool::get(std::string_view kubeconfig_base64) {
     dropped = std::move(cluster);
     return other;
   }
-  entries_.push_front({std::move(digest), cluster, steady_clock::now()});
+  entries_.push_front({std::move(digest), cluster, {}});
   by_digest_.emplace(entries_.front().digest, entries_.begin());
+  used_now();
   if (entries_.size() > limits_.clusters_max) {
     dropped = std::move(entries_.back().cluster);
     by_digest_.erase(entries_.back().digest);
     entries_.pop_back();
-  }
-  if (entries_.size() == 1) {
-    std::lock_guard wake(graveyard_->mutex);
-    graveyard_->next_look = entries_.back().used + limits_.idle_ms_max;
-    graveyard_->filled.notify_one();
   }
   return cluster;
 }
@@ -126,14 +137,37 @@ size_t ClusterPool::size() const {
   return entries_.size();
 }
 
+/// Closes what was not used for long; gives memory back when nothing was used for a while. When to look again.
+steady_clock::time_point ClusterPool::let_go_of_idle() {
+  std::vector<Cluster> idle;  // after the lock
+  std::unique_lock lock(mutex_);
+  const auto now = steady_clock::now();
+  while (!entries_.empty() && entries_.back().used + limits_.idle_ms_max <= now) {
+    idle.push_back(std::move(entries_.back().cluster));
+    by_digest_.erase(entries_.back().digest);
+    entries_.pop_back();
+  }
+  auto next = entries_.empty() ? steady_clock::time_point::max() : entries_.back().used + limits_.idle_ms_max;
+  const bool quiet = entries_.empty() || entries_.front().used + limits_.quiet_ms <= now;
+  if (!quiet) next = std::min(next, entries_.front().used + limits_.quiet_ms);
+  const bool release = quiet && (!quiet_ || !idle.empty());
+  quiet_ = quiet;
+  lock.unlock();
+  idle.clear();
+  if (release) release_idle_memory();
+  return next;
+}
+
 void ClusterPool::tidy_up() {
   Graveyard& yard = *graveyard_;
+  const auto wanted = [&] { return yard.closing || !yard.clients.empty(); };
   std::unique_lock lock(yard.mutex);
   while (!yard.closing || !yard.clients.empty()) {
-    if (yard.next_look == steady_clock::time_point::max()) {
-      yard.filled.wait(lock, [&] { return yard.closing || !yard.clients.empty() || yard.next_look != steady_clock::time_point::max(); });
+    const auto when = yard.next_look;
+    if (when == steady_clock::time_point::max()) {
+      yard.filled.wait(lock, [&] { return wanted() || yard.next_look != when; });
     } else {
-      yard.filled.wait_until(lock, yard.next_look, [&] { return yard.closing || !yard.clients.empty(); });
+      yard.filled.wait_until(lock, when, [&] { return wanted() || yard.next_look < when; });
     }
     auto ended = std::move(yard.clients);
     yard.clients.clear();
@@ -141,18 +175,7 @@ void ClusterPool::tidy_up() {
     if (look) yard.next_look = steady_clock::time_point::max();
     lock.unlock();
     ended.clear();
-    std::vector<Cluster> idle;
-    auto next = steady_clock::time_point::max();
-    if (look) {
-      std::lock_guard entries_lock(mutex_);
-      while (!entries_.empty() && entries_.back().used + limits_.idle_ms_max <= steady_clock::now()) {
-        idle.push_back(std::move(entries_.back().cluster));
-        by_digest_.erase(entries_.back().digest);
-        entries_.pop_back();
-      }
-      if (!entries_.empty()) next = entries_.back().used + limits_.idle_ms_max;
-    }
-    idle.clear();
+    const auto next = look ? let_go_of_idle() : steady_clock::time_point::max();
     lock.lock();
     yard.next_look = std::min(yard.next_look, next);
   }

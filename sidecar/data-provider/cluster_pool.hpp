@@ -20,6 +20,7 @@ namespace operon::data_provider {
 struct ClusterPoolLimits {
   size_t clusters_max = 64;  ///< kept; of more the one that was not used for longest is let go
   std::chrono::milliseconds idle_ms_max{300'000};
+  std::chrono::milliseconds quiet_ms{5'000};  ///< nobody asked for this long: memory is given back, connections stay
   bool link_local = false;                   ///< connect to link-local and cloud metadata addresses
   size_t response_bytes_max = 8u << 20;      ///< of one answer of an API server
   size_t kubeconfig_bytes_max = 1u << 20;    ///< decoded
@@ -51,13 +52,17 @@ class ClusterPool {
   using Entries = std::list<Entry>;  // the one used last in front
 
   Cluster known(const std::string& digest);
+  void used_now();
   void tidy_up();
+  void look_again_at(std::chrono::steady_clock::time_point);
+  std::chrono::steady_clock::time_point let_go_of_idle();
 
   const ClusterPoolLimits limits_;
   const std::shared_ptr<Graveyard> graveyard_;
   mutable std::mutex mutex_;
   Entries entries_;
   std::unordered_map<std::string_view, Entries::iterator> by_digest_;
+  bool quiet_ = true;  // memory was given back since the last use
   std::thread janitor_;
 };
 

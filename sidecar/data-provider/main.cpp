@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "core/log/log.hpp"
+#include "idle_memory.hpp"
 #include "options.hpp"
 #include "server.hpp"
 
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   log::start(options.log_format, options.log_level);
   try {
     data_provider::Server server(options);
+    data_provider::release_idle_memory();
     int received = 0;
     sigwait(&ending, &received);
     log::info("stopping", {{"signal", received == SIGTERM ? "SIGTERM" : "SIGINT"}});
