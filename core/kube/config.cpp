@@ -151,7 +151,7 @@ ClusterConfig resolve(const ConfigChoice& choice) {
 }
 
 ClusterConfig from_untrusted(std::string_view text, const std::string& name, const std::string& wanted, bool link_local) {
-  const Kubeconfig given = Kubeconfig::parse(text, name, {.link_local = link_local});
+  const Kubeconfig given = Kubeconfig::parse(text, name, {.link_local = link_local, .entries_apart = true});
   const std::string context = wanted.empty() ? given.current_context() : wanted;
   if (context.empty()) throw Error(Code::failed_precondition, name + ": has no current-context");
   ClusterConfig config = read_context(given.flatten(context), name);

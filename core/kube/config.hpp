@@ -49,7 +49,7 @@ struct ConfigChoice {
 ClusterConfig resolve(const ConfigChoice& = {});
 
 /// A kubeconfig that somebody sent: no programs, no files of ours, no credentials in the server's URL, and no link-local server unless `link_local`.
-/// `name` stands in messages. Throws Error.
+/// Only the context that is used is judged. `name` stands in messages. Throws Error.
 ClusterConfig from_untrusted(std::string_view kubeconfig, const std::string& name, const std::string& context = "", bool link_local = false);
 
 }  // namespace operon::kube

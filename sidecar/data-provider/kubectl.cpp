@@ -38,7 +38,7 @@ Fd in_memory(const std::string& packed, const KubectlSettings& settings) {
   try {
     text = decode_kubeconfig(packed, settings.kubeconfig_bytes_max);
     kube::from_untrusted(text, "kubeconfig", "", settings.link_local);
-    const auto config = kubeconfig::Kubeconfig::parse(text, "kubeconfig", {.link_local = settings.link_local});
+    const auto config = kubeconfig::Kubeconfig::parse(text, "kubeconfig", {.link_local = settings.link_local, .entries_apart = true});
     text = config.flatten(config.current_context());
   } catch (const Error& e) {
     throw Error(Code::invalid_argument, e.what());
