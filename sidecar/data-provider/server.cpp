@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/log/log.hpp"
+#include "grpc/health/v1/health.pb.h"
 #include "operon/error.hpp"
 #include "service.hpp"
 
@@ -50,6 +51,7 @@ struct Server::Impl {
   explicit Impl(const Options& options) : provider(options), service(make_service(provider)) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::health::v1::HealthCheckRequest::descriptor();  // links it, so that reflection knows of the health service, which is gRPC's own
     grpc::ServerBuilder builder;
     configure(builder, options);
     std::vector<int> ports(options.listen.size());
