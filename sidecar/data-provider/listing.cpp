@@ -104,7 +104,8 @@ bool Listing::is_cancelled() {
 bool Listing::again_later(const kube::Result& result) {
   if (attempts_ >= limits_.attempts_max || !kube::worth_retrying(result, kube::Repeat::safe)) return false;
   const auto* response = std::get_if<kube::Response>(&result);
-  const auto wait = backoff_.next(response ? kube::error_of(*response, what_).retry_after_ms() : std::nullopt);
+  if (!backoff_) backoff_.emplace(kube::BackoffLimits{milliseconds(100), milliseconds(2'000)});
+  const auto wait = backoff_->next(response ? kube::error_of(*response, what_).retry_after_ms() : std::nullopt);
   if (steady_clock::now() + wait >= deadline_) return false;
   // Whoever cancels meanwhile is told when the wait is over.
   return cluster_->after(wait, [self = shared_from_this()] { self->ask(); }) != 0;
@@ -150,7 +151,7 @@ void Listing::take_page(kube::Response& response) {
   if (!query_.whole || token.empty()) return end(std::nullopt, std::move(token));
   query_.options.continue_token = std::move(token);
   attempts_ = 0;
-  backoff_.reset();
+  if (backoff_) backoff_->reset();
   ask();
 }
 

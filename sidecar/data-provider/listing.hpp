@@ -64,7 +64,7 @@ class Listing : public std::enable_shared_from_this<Listing> {
   const ListingLimits limits_;
   const std::chrono::steady_clock::time_point deadline_;
   const std::string what_;
-  kube::Backoff backoff_{{std::chrono::milliseconds(100), std::chrono::milliseconds(2'000)}};
+  std::optional<kube::Backoff> backoff_;  // made when it is needed: its randomness costs as much as a tenth of a call
   unsigned attempts_ = 0;
   size_t bytes_ = 0;
   bool restarted_ = false;
