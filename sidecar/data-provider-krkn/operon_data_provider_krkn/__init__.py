@@ -1,0 +1,1 @@
+"""operon's gRPC data provider on krkn-lib."""
