@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "core/log/log.hpp"
-#include "grpc/health/v1/health.pb.h"
 #include "operon/error.hpp"
 #include "service.hpp"
 
@@ -54,7 +53,6 @@ struct Server::Impl {
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    grpc::health::v1::HealthCheckRequest::descriptor();  // links it, so that reflection knows of the health service, which is gRPC's own
     grpc::ServerBuilder builder;
     configure(builder, options);
     std::vector<int> ports(options.listen.size());
