@@ -86,7 +86,7 @@ struct DataProvider::Impl {
   std::unique_ptr<Channel> channel;
   const metrics::Counter ok = requests("ok"), failed = requests("error"), down = requests("down"), refused = requests("refused");
   const metrics::Gauge up = metrics::gauge("operon_data_provider_up", "Whether the data provider answered when it was asked last");
-  std::atomic<bool> told_down = false;
+  std::atomic<bool> known_up = false, told_down = false;
   std::mutex mutex;  // of what follows
   std::condition_variable woken;
   bool stopping = false;
@@ -98,8 +98,9 @@ DataProvider::DataProvider(DataProviderSettings settings, base::Clock& clock) : 
 DataProvider::~DataProvider() = default;
 
 std::string DataProvider::trouble() const {
+  if (impl_->known_up) return "";
   const std::string why = impl_->breaker.trouble();
-  return why.empty() ? why : impl_->who() + " does not answer: " + why;
+  return impl_->who() + (why.empty() ? " has not answered yet" : " does not answer: " + why);
 }
 
 CircuitBreaker::State DataProvider::state() const {
@@ -123,12 +124,14 @@ bool DataProvider::Impl::is_alive(milliseconds timeout) {
 
 void DataProvider::Impl::answers() {
   breaker.succeeded();
+  known_up = true;
   up.set(1);
   if (told_down.exchange(false)) log::info(who() + " answers again");
 }
 
 void DataProvider::Impl::is_silent(const std::string& why) {
   breaker.failed(why);
+  known_up = false;
   up.set(0);
   if (!told_down.exchange(true)) log::warn(who() + " does not answer", {{"error", why}});
 }
@@ -170,6 +173,11 @@ std::vector<std::string> DataProvider::nodes(std::string_view kubeconfig) {
     throw Error(Code::unavailable, self.who() + " does not answer: " + self.breaker.trouble())
         .with_reason("DataProviderDown")
         .with_retry_after_ms(wait->count());
+  }
+  // One that was silent is asked how it is first: that waits for a connection in the making, and is a cheaper trial.
+  if (!self.known_up && !self.is_alive(self.settings.health_ms_max)) {
+    self.down.add();
+    throw Error(Code::unavailable, trouble()).with_reason("DataProviderDown");
   }
   std::vector<std::string> names;
   const CallEnd end = self.channel->get_nodes(base::base64_encode(kubeconfig), self.settings.deadline, names);

@@ -109,7 +109,7 @@ TEST_CASE_METHOD(Fixture, "data provider: the real one, over a Unix socket") {
   Sidecar sidecar(settings.address);
   REQUIRE(sidecar.started());
   DataProvider provider(settings);
-  REQUIRE(until([&] { return provider.trouble().empty() && provider.state() == CircuitBreaker::State::closed && fs::exists(folder.path / "s"); }));
+  REQUIRE(until([&] { return provider.trouble().empty(); }));
   CHECK(provider.nodes(kubeconfig(cluster.url())) == Names{"a", "b"});
   CHECK(provider.nodes(kubeconfig(cluster.url())) == Names{"a", "b"});
 }
@@ -117,7 +117,7 @@ TEST_CASE_METHOD(Fixture, "data provider: the real one, over a Unix socket") {
 TEST_CASE_METHOD(Fixture, "data provider: a fault of the caller or of the cluster is passed on and opens nothing") {
   Sidecar sidecar(settings.address);
   DataProvider provider(settings);
-  REQUIRE(until([&] { return fs::exists(folder.path / "s") && provider.trouble().empty(); }));
+  REQUIRE(until([&] { return provider.trouble().empty(); }));
   for (int i = 0; i < 3; ++i) {
     try {
       provider.nodes("no kubeconfig");
@@ -141,11 +141,11 @@ TEST_CASE_METHOD(Fixture, "data provider: a fault of the caller or of the cluste
 TEST_CASE_METHOD(Fixture, "data provider: one that dies is noticed without a call, refused at once, and found again") {
   auto sidecar = std::make_unique<Sidecar>(settings.address);
   DataProvider provider(settings);
-  REQUIRE(until([&] { return fs::exists(folder.path / "s") && provider.trouble().empty(); }));
+  REQUIRE(until([&] { return provider.trouble().empty(); }));
   CHECK(provider.nodes(kubeconfig(cluster.url())).size() == 2);
   sidecar->end(SIGKILL);
   REQUIRE(until([&] { return provider.state() != CircuitBreaker::State::closed; }));
-  CHECK(provider.trouble().find(settings.address) != std::string::npos);
+  CHECK(provider.trouble().find(settings.address + " does not answer") != std::string::npos);
   bool refused = false;
   REQUIRE(until([&] {
     try {
@@ -166,7 +166,7 @@ TEST_CASE_METHOD(Fixture, "data provider: one that hangs costs a deadline and th
   settings.deadline = milliseconds(500);
   settings.health_ms_max = milliseconds(200);
   DataProvider provider(settings);
-  REQUIRE(until([&] { return fs::exists(folder.path / "s") && provider.trouble().empty(); }));
+  REQUIRE(until([&] { return provider.trouble().empty(); }));
   CHECK(provider.nodes(kubeconfig(cluster.url())).size() == 2);
   sidecar.freeze();
   REQUIRE(until([&] { return provider.state() == CircuitBreaker::State::open; }));
@@ -184,6 +184,7 @@ TEST_CASE_METHOD(Fixture, "data provider: a server that is none") {
   settings.deadline = milliseconds(300);
   settings.health_ms_max = milliseconds(200);
   DataProvider provider(settings);
+  CHECK(provider.trouble().find("127.0.0.1") != std::string::npos);
   CHECK_THROWS_AS(provider.nodes(kubeconfig(cluster.url())), Error);
   CHECK(until([&] { return provider.state() != CircuitBreaker::State::closed; }));
 }
@@ -193,7 +194,7 @@ TEST_CASE_METHOD(Fixture, "data provider: the end of the host does not wait for 
   Sidecar sidecar(settings.address);
   settings.deadline = std::chrono::minutes(5);
   auto provider = std::make_unique<DataProvider>(settings);
-  REQUIRE(until([&] { return fs::exists(folder.path / "s") && provider->trouble().empty(); }));
+  REQUIRE(until([&] { return provider->trouble().empty(); }));
   Code code = Code::ok;
   std::thread caller([&] {
     try {
