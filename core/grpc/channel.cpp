@@ -34,7 +34,8 @@ class GrpcChannel final : public Channel {
     health_ = grpc::health::v1::Health::NewStub(channel_);
   }
 
-  CallEnd get_nodes(std::string_view kubeconfig_base64, std::chrono::milliseconds timeout, std::vector<std::string>& names) noexcept override {
+  CallEnd get_nodes(std::string_view kubeconfig_base64, std::chrono::milliseconds timeout,
+                    std::vector<std::string>& names) noexcept override {
     return call(timeout, [&](grpc::ClientContext& context) {
       dataprovider::GetNodesRequest request;
       dataprovider::GetNodesResponse response;
@@ -47,7 +48,8 @@ class GrpcChannel final : public Channel {
 
   CallEnd check_health(std::chrono::milliseconds timeout, bool& serving) noexcept override {
     serving = false;
-    // Without somebody who waits, gRPC looks at a connection in the making every 5 s only. Whether it worked, the call says in better words.
+    // Without somebody who waits, gRPC looks at a connection in the making every 5 s only. Whether it worked, the call says in better
+    // words.
     channel_->WaitForConnected(std::chrono::system_clock::now() + timeout);
     return call(timeout, [&](grpc::ClientContext& context) {
       grpc::health::v1::HealthCheckRequest request;

@@ -1,7 +1,7 @@
 /// core/grpc/channel.hpp: what liboperon-grpc.so gives the host. Private to core/grpc.
 ///
-/// gRPC and protobuf are some forty libraries and 10 MB that a host without a data provider should not pay: they are behind a library that is
-/// loaded when it is first needed. No exception and no type of theirs crosses it.
+/// gRPC and protobuf are some forty libraries and 10 MB that a host without a data provider should not pay: they are behind a library that
+/// is loaded when it is first needed. No exception and no type of theirs crosses it.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,8 @@ struct CallEnd {
 class Channel {
  public:
   virtual ~Channel() = default;
-  virtual CallEnd get_nodes(std::string_view kubeconfig_base64, std::chrono::milliseconds timeout, std::vector<std::string>& names) noexcept = 0;
+  virtual CallEnd get_nodes(std::string_view kubeconfig_base64, std::chrono::milliseconds timeout,
+                            std::vector<std::string>& names) noexcept = 0;
   /// grpc.health.v1 of the data provider's service.
   virtual CallEnd check_health(std::chrono::milliseconds timeout, bool& serving) noexcept = 0;
   /// Ends every call that is going on: CANCELLED.

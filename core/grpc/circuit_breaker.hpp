@@ -11,10 +11,10 @@
 namespace operon::grpc_client {
 
 struct BreakerLimits {
-  unsigned failures_max = 3;                           ///< in a row; then it opens
-  std::chrono::milliseconds open_ms_first{1'000};      ///< how long nothing is asked, the first time
-  std::chrono::milliseconds open_ms_max{30'000};       ///< doubled after each trial that fails, up to this
-  std::chrono::milliseconds trial_ms_max{15'000};      ///< a trial that never reports is given up after this
+  unsigned failures_max = 3;                       ///< in a row; then it opens
+  std::chrono::milliseconds open_ms_first{1'000};  ///< how long nothing is asked, the first time
+  std::chrono::milliseconds open_ms_max{30'000};   ///< doubled after each trial that fails, up to this
+  std::chrono::milliseconds trial_ms_max{15'000};  ///< a trial that never reports is given up after this
 };
 
 /// Closed: everything passes. Open: nothing does. Half-open, when its time is up: one at a time, and its end decides. Thread-safe.

@@ -50,7 +50,8 @@ Code code_of(int code) {
 }
 
 metrics::Counter requests(const char* outcome) {
-  return metrics::counter("operon_data_provider_requests_total", "Requests to the data provider, by how they ended", {{"outcome", outcome}});
+  return metrics::counter("operon_data_provider_requests_total", "Requests to the data provider, by how they ended",
+                          {{"outcome", outcome}});
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 namespace operon::grpc_client {
 
 struct DataProviderSettings {
-  std::string address;  ///< HOST:PORT or unix:PATH
+  std::string address;                         ///< HOST:PORT or unix:PATH
   std::chrono::milliseconds deadline{10'000};  ///< of one call, all in all
   std::chrono::milliseconds health_ms_max{1'000};
   std::chrono::milliseconds health_interval{10'000};  ///< between looks at its health
@@ -25,8 +25,8 @@ struct DataProviderSettings {
 /// One channel for the life of the host. Thread-safe; calls block. A thread of its own looks at the provider's health, so that it is known
 /// before anybody asks.
 ///
-/// Only a provider that does not answer opens the circuit breaker. It says UNAVAILABLE as well when a *cluster* cannot be reached, and one dead
-/// cluster must not cut off the others: after such an end its health decides whose fault it was.
+/// Only a provider that does not answer opens the circuit breaker. It says UNAVAILABLE as well when a *cluster* cannot be reached, and one
+/// dead cluster must not cut off the others: after such an end its health decides whose fault it was.
 class DataProvider {
  public:
   /// Loads the library. Throws Error(unavailable) saying why it cannot be.

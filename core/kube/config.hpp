@@ -48,8 +48,9 @@ struct ConfigChoice {
 /// Throws Error: not_found when there is no configuration at all (naming every place looked at), else what is wrong with the one found.
 ClusterConfig resolve(const ConfigChoice& = {});
 
-/// A kubeconfig that somebody sent: no programs, no files of ours, no credentials in the server's URL, and no link-local server unless `link_local`.
-/// Only the context that is used is judged. `name` stands in messages. Throws Error.
-ClusterConfig from_untrusted(std::string_view kubeconfig, const std::string& name, const std::string& context = "", bool link_local = false);
+/// A kubeconfig that somebody sent: no programs, no files of ours, no credentials in the server's URL, and no link-local server unless
+/// `link_local`. Only the context that is used is judged. `name` stands in messages. Throws Error.
+ClusterConfig from_untrusted(std::string_view kubeconfig, const std::string& name, const std::string& context = "",
+                             bool link_local = false);
 
 }  // namespace operon::kube

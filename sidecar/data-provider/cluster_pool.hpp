@@ -21,14 +21,14 @@ struct ClusterPoolLimits {
   size_t clusters_max = 64;  ///< kept; of more the one that was not used for longest is let go
   std::chrono::milliseconds idle_ms_max{300'000};
   std::chrono::milliseconds quiet_ms{5'000};  ///< nobody asked for this long: memory is given back, connections stay
-  bool link_local = false;                   ///< connect to link-local and cloud metadata addresses
-  size_t response_bytes_max = 8u << 20;      ///< of one answer of an API server
-  size_t kubeconfig_bytes_max = 1u << 20;    ///< decoded
-  unsigned requests_per_cluster_max = 256;   ///< in hand
+  bool link_local = false;                    ///< connect to link-local and cloud metadata addresses
+  size_t response_bytes_max = 8u << 20;       ///< of one answer of an API server
+  size_t kubeconfig_bytes_max = 1u << 20;     ///< decoded
+  unsigned requests_per_cluster_max = 256;    ///< in hand
 };
 
-/// Thread-safe. A kubeconfig is known by its digest: the same text means the same cluster and the same credentials, so whoever has it may use
-/// the connection. The texts themselves are not kept beyond what the connection needs.
+/// Thread-safe. A kubeconfig is known by its digest: the same text means the same cluster and the same credentials, so whoever has it may
+/// use the connection. The texts themselves are not kept beyond what the connection needs.
 class ClusterPool {
  public:
   using Cluster = std::shared_ptr<kube::Client>;

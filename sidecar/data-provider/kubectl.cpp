@@ -57,7 +57,8 @@ Fd in_memory(const std::string& packed, const KubectlSettings& settings) {
 /// What kubectl may know of our environment: where programs are, how to leave the house, whom to trust.
 std::vector<std::string> environment() {
   std::vector<std::string> all{"HOME=/nonexistent", "KUBECONFIG=/dev/null"};
-  for (const char* name : {"PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"}) {
+  for (const char* name :
+       {"PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"}) {
     if (const char* value = std::getenv(name)) all.push_back(std::string(name) + "=" + value);
   }
   return all;

@@ -36,7 +36,8 @@ struct KubectlAnswer {
   std::string error;
 };
 
-/// Throws Error(invalid_argument) for an entry that must never be allowed: commands that read or write files, listen, or reach beyond the API.
+/// Throws Error(invalid_argument) for an entry that must never be allowed: commands that read or write files, listen, or reach beyond the
+/// API.
 void check_allowed(const std::vector<std::string>& allowed);
 
 /// The words after "kubectl", once everything about them is known to be harmless. Throws Error: unimplemented when nothing is allowed,

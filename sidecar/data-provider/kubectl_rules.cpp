@@ -1,5 +1,5 @@
-// What may stand in a kubectl command line that a caller makes up. kubectl trusts its user: it reads files, writes files, starts editors and
-// plugins. A caller of ours is somebody else, so that only what is known to stay within the API is let through.
+// What may stand in a kubectl command line that a caller makes up. kubectl trusts its user: it reads files, writes files, starts editors
+// and plugins. A caller of ours is somebody else, so that only what is known to stay within the API is let through.
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -15,17 +15,76 @@ constexpr size_t words_max = 64;
 constexpr size_t word_bytes_max = 4096;
 
 /// These open files or ports of this machine, or start programs on it, without any flag.
-constexpr std::array<std::string_view, 9> never_allowed = {"config", "convert", "cp", "diff", "edit", "kustomize", "plugin", "port-forward", "proxy"};
+constexpr std::array<std::string_view, 9> never_allowed = {"config",    "convert", "cp",           "diff", "edit",
+                                                           "kustomize", "plugin",  "port-forward", "proxy"};
 
 /// Flags that say what to do within the API and how to show it. Whatever names a file, a server, an identity or a log level is not here.
-constexpr std::array<std::string_view, 66> known_flags = {
-    "A", "all", "all-containers", "all-namespaces", "allow-missing-template-keys", "api-group", "c", "cascade", "chunk-size", "concurrent",
-    "container", "containers", "cpu-percent", "current-replicas", "delete-emptydir-data", "disable-eviction", "dry-run", "field-selector",
-    "for", "force", "grace-period", "ignore-daemonsets", "ignore-errors", "ignore-not-found", "image", "invert", "L", "l", "label-columns",
-    "limit-bytes", "list", "max", "max-log-requests", "min", "n", "namespace", "namespaced", "no-headers", "o", "output", "overwrite", "p",
-    "patch", "pod-selector", "prefix", "previous", "q", "quiet", "replicas", "request-timeout", "resource-version", "revision", "selector",
-    "show-events", "show-kind", "show-labels", "show-managed-fields", "since", "since-time", "sort-by", "subresource", "tail", "timeout",
-    "timestamps", "to-revision", "type"};
+constexpr std::array<std::string_view, 66> known_flags = {"A",
+                                                          "all",
+                                                          "all-containers",
+                                                          "all-namespaces",
+                                                          "allow-missing-template-keys",
+                                                          "api-group",
+                                                          "c",
+                                                          "cascade",
+                                                          "chunk-size",
+                                                          "concurrent",
+                                                          "container",
+                                                          "containers",
+                                                          "cpu-percent",
+                                                          "current-replicas",
+                                                          "delete-emptydir-data",
+                                                          "disable-eviction",
+                                                          "dry-run",
+                                                          "field-selector",
+                                                          "for",
+                                                          "force",
+                                                          "grace-period",
+                                                          "ignore-daemonsets",
+                                                          "ignore-errors",
+                                                          "ignore-not-found",
+                                                          "image",
+                                                          "invert",
+                                                          "L",
+                                                          "l",
+                                                          "label-columns",
+                                                          "limit-bytes",
+                                                          "list",
+                                                          "max",
+                                                          "max-log-requests",
+                                                          "min",
+                                                          "n",
+                                                          "namespace",
+                                                          "namespaced",
+                                                          "no-headers",
+                                                          "o",
+                                                          "output",
+                                                          "overwrite",
+                                                          "p",
+                                                          "patch",
+                                                          "pod-selector",
+                                                          "prefix",
+                                                          "previous",
+                                                          "q",
+                                                          "quiet",
+                                                          "replicas",
+                                                          "request-timeout",
+                                                          "resource-version",
+                                                          "revision",
+                                                          "selector",
+                                                          "show-events",
+                                                          "show-kind",
+                                                          "show-labels",
+                                                          "show-managed-fields",
+                                                          "since",
+                                                          "since-time",
+                                                          "sort-by",
+                                                          "subresource",
+                                                          "tail",
+                                                          "timeout",
+                                                          "timestamps",
+                                                          "to-revision",
+                                                          "type"};
 
 /// Forms of output; those that name a template's file are not here.
 constexpr std::array<std::string_view, 4> plain_outputs = {"json", "yaml", "name", "wide"};
@@ -49,13 +108,15 @@ void check_text(const std::string& field, const std::string& text) {
 void check_flag(const std::string& name, const std::string* value) {
   const std::string field = "flags: " + base::printable(name, 60);
   if (!is_word(name)) throw Error(Code::invalid_argument, field + ": a flag's name is given without dashes");
-  if (!contains(known_flags, name)) throw Error(Code::permission_denied, field + ": this flag is not let through; only flags that stay within the API are");
+  if (!contains(known_flags, name))
+    throw Error(Code::permission_denied, field + ": this flag is not let through; only flags that stay within the API are");
   if (value == nullptr) return;
   check_text(field, *value);
   if (name != "o" && name != "output") return;
   const auto begins = [&](std::string_view form) { return value->starts_with(form); };
   if (!contains(plain_outputs, *value) && std::none_of(template_outputs.begin(), template_outputs.end(), begins)) {
-    throw Error(Code::permission_denied, field + ": must be json, yaml, name, wide, jsonpath=, jsonpath-as-json=, go-template= or custom-columns=");
+    throw Error(Code::permission_denied,
+                field + ": must be json, yaml, name, wide, jsonpath=, jsonpath-as-json=, go-template= or custom-columns=");
   }
 }
 
@@ -81,9 +142,12 @@ void check_allowed(const std::vector<std::string>& allowed) {
     const auto space = entry.find(' ');
     const std::string command = entry.substr(0, space);
     const bool words = is_word(command) && (space == std::string::npos || is_word(entry.substr(space + 1)));
-    if (!words) throw Error(Code::invalid_argument, "--kubectl-allow: \"" + base::printable(entry, 60) + "\" must be one word or two: get, rollout status");
+    if (!words)
+      throw Error(Code::invalid_argument,
+                  "--kubectl-allow: \"" + base::printable(entry, 60) + "\" must be one word or two: get, rollout status");
     if (contains(never_allowed, command)) {
-      throw Error(Code::invalid_argument, "--kubectl-allow: " + command + " works on this machine's files, ports or programs and cannot be allowed");
+      throw Error(Code::invalid_argument,
+                  "--kubectl-allow: " + command + " works on this machine's files, ports or programs and cannot be allowed");
     }
   }
 }
@@ -111,7 +175,8 @@ std::vector<std::string> kubectl_arguments(const KubectlSettings& settings, cons
   bool literal = false;  // after "--" nothing is a flag
   for (const auto& arg : asked.args) {
     check_text("args", arg);
-    if (!literal && arg != "--" && arg.starts_with('-')) throw Error(Code::invalid_argument, "args: one begins with a dash; flags go into `flags`");
+    if (!literal && arg != "--" && arg.starts_with('-'))
+      throw Error(Code::invalid_argument, "args: one begins with a dash; flags go into `flags`");
     literal = literal || arg == "--";
     words.push_back(arg);
   }

@@ -19,10 +19,10 @@
 namespace operon::data_provider {
 
 struct ListingLimits {
-  unsigned page_names_default = 500;  ///< asked of an API server at once
-  unsigned page_names_max = 5'000;    ///< a caller may ask for this many at once; more are cut
+  unsigned page_names_default = 500;   ///< asked of an API server at once
+  unsigned page_names_max = 5'000;     ///< a caller may ask for this many at once; more are cut
   size_t answer_bytes_max = 3u << 20;  ///< of names in one answer: gRPC clients take 4 MiB unless they are told otherwise
-  unsigned attempts_max = 4;          ///< of one page, while the deadline lasts
+  unsigned attempts_max = 4;           ///< of one page, while the deadline lasts
 };
 
 struct ListQuery {

@@ -30,7 +30,8 @@ std::string check_address(const std::string& address) {
   if (address.starts_with("unix:")) return address.size() > 5 ? "" : "unix: needs a path, such as unix:/run/operon/data-provider.sock";
   const auto colon = address.rfind(':');
   const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
-  const bool number = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos && std::stoul(port) <= 65'535;
+  const bool number =
+      !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos && std::stoul(port) <= 65'535;
   return number && colon > 0 ? "" : address + " must be HOST:PORT or unix:PATH";
 }
 
@@ -59,7 +60,8 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
   add("--drain-seconds", drain_s, "How long calls may still take after SIGTERM")->check(CLI::Range(0u, seconds_most));
   std::string level = "info";
   add("--log-level", level, "trace, debug, info, warn or error");
-  const std::map<std::string, log::Format> formats{{"auto", log::Format::automatic}, {"text", log::Format::text}, {"json", log::Format::json}};
+  const std::map<std::string, log::Format> formats{
+      {"auto", log::Format::automatic}, {"text", log::Format::text}, {"json", log::Format::json}};
   app.add_option("--log-format", options.log_format, "auto (text on a terminal, else JSON), text or json")
       ->transform(CLI::CheckedTransformer(formats))
       ->envname(variable_of("--log-format"));

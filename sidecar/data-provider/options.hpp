@@ -13,7 +13,7 @@
 namespace operon::data_provider {
 
 struct CallLimits {
-  size_t calls_max = 64;                  ///< going on at once
+  size_t calls_max = 64;                    ///< going on at once
   size_t request_bytes_max = 1'536u << 10;  ///< of one message: a kubeconfig of 1 MiB in base64 and what goes with it
   size_t kubectl_calls_max = 4;
   std::chrono::seconds call_s_default{30}, call_s_max{300};  ///< for callers without a deadline, and for those whose is far away

@@ -65,7 +65,8 @@ struct Server::Impl {
     server = builder.BuildAndStart();
     umask(before);
     for (size_t i = 0; i < ports.size(); ++i) {
-      if (ports[i] == 0) throw Error(Code::unavailable, options.listen[i] + ": cannot listen there; is the address in use, or the folder not there?");
+      if (ports[i] == 0)
+        throw Error(Code::unavailable, options.listen[i] + ": cannot listen there; is the address in use, or the folder not there?");
       log::info("listening", {{"address", options.listen[i]}, {"port", std::to_string(ports[i])}});
     }
     if (!server) throw Error(Code::unavailable, "the gRPC server cannot be started");

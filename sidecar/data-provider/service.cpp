@@ -220,8 +220,8 @@ class Service final : public dataprovider::DataProviderService::CallbackService 
     return call->begin([&] {
       call->start(
           *context, request->kubeconfig_base64(), {core_resource("namespaces", false), options_of(*request)},
-          [response](std::string_view name, std::string_view) { response->add_namespaces(name.data(), name.size()); },
-          {}, [response](std::string token) { response->set_continue_(std::move(token)); });
+          [response](std::string_view name, std::string_view) { response->add_namespaces(name.data(), name.size()); }, {},
+          [response](std::string token) { response->set_continue_(std::move(token)); });
     });
   }
 

@@ -17,7 +17,11 @@ inline constexpr const char* service_name = "dataprovider.DataProviderService";
 
 /// What the calls share. Must outlive the service and every call; the gate is empty by then.
 struct Provider {
-  explicit Provider(const Options& o) : options(o), clusters(o.clusters), gate(o.calls.calls_max, "calls_max"), kubectl_gate(o.calls.kubectl_calls_max, "kubectl_calls_max") {}
+  explicit Provider(const Options& o)
+      : options(o),
+        clusters(o.clusters),
+        gate(o.calls.calls_max, "calls_max"),
+        kubectl_gate(o.calls.kubectl_calls_max, "kubectl_calls_max") {}
 
   const Options options;
   ClusterPool clusters;

@@ -13,8 +13,9 @@ namespace {
 
 struct Fixture {
   ManualClock clock;
-  CircuitBreaker breaker{{.failures_max = 3, .open_ms_first = milliseconds(1000), .open_ms_max = milliseconds(4000), .trial_ms_max = milliseconds(500)},
-                         clock};
+  CircuitBreaker breaker{
+      {.failures_max = 3, .open_ms_first = milliseconds(1000), .open_ms_max = milliseconds(4000), .trial_ms_max = milliseconds(500)},
+      clock};
 
   bool passes() { return !breaker.refuse(); }
   void open() {

@@ -84,7 +84,8 @@ struct Fixture {
   DataProviderSettings settings;
   WebServer cluster{[](const std::string& request) {
     const bool list = request.starts_with("GET /api/v1/nodes?");
-    return list ? answer(200, R"({"kind":"List","metadata":{},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]})") : answer(404, "{}");
+    return list ? answer(200, R"({"kind":"List","metadata":{},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]})")
+                : answer(404, "{}");
   }};
 
   Fixture() {
