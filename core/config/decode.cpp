@@ -140,7 +140,8 @@ class Filler {
       problem(value, in_quotes(text) + " is none of " + suggestion(option_.choices));
       return std::nullopt;
     }
-    if (option_.form != Form::address) return text;
+    if (option_.form == Form::channel && text.starts_with("unix:") && text.size() > 5) return text;
+    if (option_.form != Form::address && option_.form != Form::channel) return text;
     if (text.empty() || text == "0") {
       if (!option_.is_list()) return std::string();
     } else if (const auto address = parse_address(text)) {

@@ -67,6 +67,7 @@ std::string default_of(const Option& option) {
   if (!text.empty()) return text;
   if (option.key == "state_dir") return "$XDG_STATE_HOME/operon, ~/.local/state/operon, or /var/lib/operon for root";
   if (option.key == "plugin_dirs") return "plugins beside the program's folder";
+  if (option.key == "data_provider_address") return "localhost:50051 where targets.store is kubernetes, else none";
   if (option.key == "defaults.registry") return "registry-dir if there is one of that name, else the first";
   if (option.key == "defaults.runner") return "runner-process if there is one of that name, else the first";
   return "none";

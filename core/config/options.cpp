@@ -38,11 +38,10 @@ std::vector<Option> host_options() {
        .needs_cluster = true},
       {.key = "data_provider_address",
        .slot = AT(data_provider_address),
-       .help = "Address of the gRPC data provider",
-       .form = Form::address,
+       .help = "HOST:PORT or unix:PATH of the gRPC data provider, which GET /nodes asks",
+       .form = Form::channel,
        .flag_aliases = {"--grpc-server-address"},
-       .environment_aliases = {"GRPC_SERVER_ADDRESS"},
-       .needs_cluster = true},
+       .environment_aliases = {"GRPC_SERVER_ADDRESS"}},
       {.key = "kubernetes.kubeconfig",
        .slot = AT(kubernetes.kubeconfig),
        .help =
@@ -377,7 +376,7 @@ std::string Option::placeholder() const {
   if (std::holds_alternative<int64_t*>(at)) {
     return unit == Unit::bytes ? "SIZE" : unit == Unit::none ? "N" : "TIME";
   }
-  const std::string word = form == Form::address ? "ADDRESS" : form == Form::path ? "PATH" : "TEXT";
+  const std::string word = form == Form::address || form == Form::channel ? "ADDRESS" : form == Form::path ? "PATH" : "TEXT";
   return is_list() ? word + ",..." : word;
 }
 

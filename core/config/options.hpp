@@ -17,7 +17,7 @@ namespace operon::config {
 using Slot = std::variant<std::string*, bool*, int64_t*, std::vector<std::string>*>;
 
 /// What the text of a string option must be.
-enum class Form { any, address, path };
+enum class Form { any, address, channel, path };  ///< channel: an address, or unix:PATH
 
 struct Option {
   std::string key;  ///< "rest.body_bytes_max"

@@ -137,7 +137,7 @@ struct Settings {
   std::string state_dir;                        ///< absolute once loaded
   std::vector<std::string> plugin_dirs;         ///< absolute once loaded
   int64_t drain_seconds_max = 25;               ///< from SIGTERM to the end
-  std::string data_provider_address = "localhost:50051";
+  std::string data_provider_address;            ///< empty = localhost:50051 on a cluster (targets.store), else none
   bool leader_election = false;
   KubernetesSettings kubernetes;
   LogSettings log;

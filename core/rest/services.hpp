@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "core/control/run_flow.hpp"
 #include "core/http/router.hpp"
@@ -38,6 +40,8 @@ struct Services {
   jobs::LogHub& logs;
   base::Clock& clock;
   Settings settings;
+  /// Names of the nodes of a kubeconfig's cluster, from the data provider; empty = none is configured. Throws Error.
+  std::function<std::vector<std::string>(const std::string& kubeconfig)> nodes_of{};
 };
 
 /// Adds every route of the contract and of /operon/v1. `services` must outlive the router.

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "core/app/operond/authentication.hpp"
+#include "core/app/operond/data_provider.hpp"
 #include "core/app/operond/kubernetes.hpp"
 #include "core/app/operond/leading.hpp"
 #include "core/app/operond/limits.hpp"
@@ -176,8 +177,8 @@ void Host::Parts::serve(const config::Settings& settings) {
   rest::Settings rest_settings;
   rest_settings.version = OPERON_VERSION;
   rest_settings.interim_status = settings.rest.interim_status;
-  services.reset(
-      new rest::Services{plugin::directory_of(instances), *targets, *run_flow, *jobs, *logs, base::system_clock(), rest_settings});
+  services.reset(new rest::Services{plugin::directory_of(instances), *targets, *run_flow, *jobs, *logs, base::system_clock(), rest_settings,
+                                    connect_data_provider(settings, readiness)});
   rest::add_routes(rest_router, *services);
   http::AccessRules access;
   access.hosts = settings.rest.hosts;

@@ -5,9 +5,9 @@
 
 namespace operon::app {
 
-void Readiness::add(std::string name, Check check) {
+void Readiness::add_one(Named check) {
   std::lock_guard lock(mutex_);
-  checks_.emplace_back(std::move(name), std::move(check));
+  checks_.push_back(std::move(check));
 }
 
 void Readiness::close() {
@@ -23,17 +23,18 @@ void Readiness::set_phase(std::string phase) {
 Readiness::Report Readiness::report() const {
   std::lock_guard lock(mutex_);
   Report report;
-  report.checks.emplace_back("serving", phase_ == "serving" ? "" : "the host is " + phase_);
-  for (const auto& [name, check] : checks_) {
+  report.ready = phase_ == "serving";
+  report.checks.emplace_back("serving", report.ready ? "" : "the host is " + phase_);
+  for (const auto& [name, check, decides] : checks_) {
     std::string wrong;
     try {
       wrong = check();
     } catch (const std::exception& e) {
       wrong = e.what();
     }
+    if (decides && !wrong.empty()) report.ready = false;
     report.checks.emplace_back(name, std::move(wrong));
   }
-  for (const auto& [name, wrong] : report.checks) report.ready = report.ready && wrong.empty();
   return report;
 }
 

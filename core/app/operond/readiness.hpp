@@ -15,7 +15,9 @@ class Readiness {
   /// Returns what is wrong, empty when nothing. Quick, from memory. Checks are shown in the order they were added.
   using Check = std::function<std::string()>;
 
-  void add(std::string name, Check);
+  void add(std::string name, Check check) { add_one({std::move(name), std::move(check), true}); }
+  /// Shown beside the others; what is wrong with it keeps no request away.
+  void add_remark(std::string name, Check check) { add_one({std::move(name), std::move(check), false}); }
   /// After this no check is asked again: what they look at may go.
   void close();
 
@@ -29,8 +31,15 @@ class Readiness {
   Report report() const;
 
  private:
+  struct Named {
+    std::string name;
+    Check check;
+    bool decides;
+  };
+  void add_one(Named);
+
   mutable std::mutex mutex_;
-  std::vector<std::pair<std::string, Check>> checks_;
+  std::vector<Named> checks_;
   std::string phase_ = "starting";
 };
 

@@ -50,3 +50,11 @@ TEST_CASE("a check that throws is a check that failed") {
   CHECK_FALSE(readiness.report().ready);
   CHECK(text_of(readiness.report(), "readyz") == "[+]serving ok\n[-]odd failed: no idea\nreadyz check failed\n");
 }
+
+TEST_CASE("a remark is shown and decides nothing") {
+  Readiness readiness;
+  readiness.add_remark("aside", [] { return std::string("it is away"); });
+  readiness.set_phase("serving");
+  CHECK(readiness.report().ready);
+  CHECK(text_of(readiness.report(), "readyz") == "[+]serving ok\n[-]aside failed: it is away\nreadyz check passed\n");
+}

@@ -162,13 +162,12 @@ TEST_CASE("alias METRICS_ADDR") {
 TEST_CASE("alias --grpc-server-address") {
   const auto loaded = load_with({"--grpc-server-address", "localhost:50052"});
   CHECK(loaded.settings.data_provider_address == "localhost:50052");
-  CHECK(lines(loaded.notices) == "flag --data-provider-address: data_provider_address has no effect on a host without a cluster\n");
+  CHECK(load_with({"--grpc-server-address", "unix:/run/dp.sock"}).settings.data_provider_address == "unix:/run/dp.sock");
 }
 
 TEST_CASE("alias GRPC_SERVER_ADDRESS") {
   const auto loaded = load_with({}, {{"GRPC_SERVER_ADDRESS", "localhost:50052"}});
   CHECK(loaded.settings.data_provider_address == "localhost:50052");
-  CHECK(lines(loaded.notices) == "environment GRPC_SERVER_ADDRESS: data_provider_address has no effect on a host without a cluster\n");
 }
 
 TEST_CASE("alias --leader-elect") {

@@ -85,5 +85,30 @@ TEST_CASE("nodes: all checks come before the missing data provider") {
   CHECK(nodes("id=" + id + "&cluster-name=localhost") ==
         "422 unprocessable: cluster 'localhost' of provider 'left' has no kubeconfig, so it has no nodes to list");
   CHECK(nodes("id=" + id + "&cluster-name=both&provider=right") ==
-        "503 unavailable: no data provider is configured, so the nodes of cluster 'both' cannot be read");
+        "503 unavailable: no data provider is configured (data_provider_address), so the nodes of cluster 'both' cannot be read");
+}
+
+TEST_CASE("nodes: what the data provider says, seen from here") {
+  Bench t;
+  const auto id = t.target();
+  Code code = Code::ok;
+  std::string asked;
+  t.services().nodes_of = [&](const std::string& kubeconfig) -> std::vector<std::string> {
+    asked = kubeconfig;
+    if (code != Code::ok) throw Error(code, "words").with_retry_after_ms(1500);
+    return {"n1", "n2"};
+  };
+  const auto ask = [&] { return t.ask("GET", "/nodes", {.query = "id=" + id + "&cluster-name=both&provider=right"}); };
+  const auto good = ask();
+  CHECK(good.status == 200);
+  CHECK(good.json() == json::parse(R"({"nodes":["n1","n2"]})"));
+  CHECK(asked.find("clusters") != std::string::npos);
+  const std::map<Code, std::string> expected{{Code::invalid_argument, "422 unprocessable"},  {Code::unauthenticated, "502 unavailable"},
+                                             {Code::permission_denied, "502 unavailable"},   {Code::unavailable, "502 unavailable"},
+                                             {Code::deadline_exceeded, "504 deadline_exceeded"}, {Code::resource_exhausted, "429 too_many_requests"}};
+  for (const auto& [one, answer] : expected) {
+    code = one;
+    const auto a = ask();
+    CHECK(std::to_string(a.status) + " " + a.error() == answer + ": nodes of cluster 'both': words");
+  }
 }
