@@ -57,22 +57,25 @@ class Call : public ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  protected:
-  ~Call() override {
-    if (entered_) provider_.gate.leave();
-  }
+  ~Call() override = default;
 
   void finish() {
     tell("OK", log::Level::debug, "");
-    Finish(grpc::Status::OK);
+    end(grpc::Status::OK);
   }
   void finish(const Error& error) {
     tell(std::to_string(static_cast<int>(error.code())), log::Level::info, error.what());
-    Finish(status_of(error));
+    end(status_of(error));
   }
 
   Provider& provider_;
 
  private:
+  /// Makes room before the caller has the answer: OnDone() may come long after the caller's next call.
+  void end(const grpc::Status& status) {
+    if (entered_) provider_.gate.leave();
+    Finish(status);
+  }
   void tell(const std::string& code, log::Level level, const char* error) const {
     if (!log::enabled(level)) return;
     const auto ms = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began_).count();

@@ -267,6 +267,12 @@ class Life(unittest.TestCase):
         with FakeServer(lambda handler: handler.reply(node_list("n"))) as server, Provider(listen=f"unix:/tmp/data-provider-{uuid.uuid4().hex}.sock") as provider:
             self.assertEqual(provider.nodes(server.kubeconfig), ["n"])
 
+    def test_there_is_room_again_when_the_answer_is_there(self):
+        with FakeServer(lambda handler: handler.reply(node_list("n"))) as server, Provider("--calls-max", "4") as provider, \
+                concurrent.futures.ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: provider.nodes(server.kubeconfig), range(400)))
+            self.assertEqual(answers, [["n"]] * 400)
+
     def test_connections_are_used_again(self):
         connections = set()
 

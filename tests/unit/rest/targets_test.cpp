@@ -103,9 +103,10 @@ TEST_CASE("nodes: what the data provider says, seen from here") {
   CHECK(good.status == 200);
   CHECK(good.json() == json::parse(R"({"nodes":["n1","n2"]})"));
   CHECK(asked.find("clusters") != std::string::npos);
-  const std::map<Code, std::string> expected{{Code::invalid_argument, "422 unprocessable"},  {Code::unauthenticated, "502 unavailable"},
-                                             {Code::permission_denied, "502 unavailable"},   {Code::unavailable, "502 unavailable"},
-                                             {Code::deadline_exceeded, "504 deadline_exceeded"}, {Code::resource_exhausted, "429 too_many_requests"}};
+  const std::map<Code, std::string> expected{
+      {Code::invalid_argument, "422 unprocessable"},      {Code::unauthenticated, "502 unavailable"},
+      {Code::permission_denied, "502 unavailable"},       {Code::unavailable, "502 unavailable"},
+      {Code::deadline_exceeded, "504 deadline_exceeded"}, {Code::resource_exhausted, "429 too_many_requests"}};
   for (const auto& [one, answer] : expected) {
     code = one;
     const auto a = ask();
