@@ -130,7 +130,7 @@ template <class Handler>
 Client::Id Client::Impl::start(Request request, Handler handler) {
   constexpr bool is_stream = std::is_same_v<Handler, StreamHandler>;
   check(request);
-  std::lock_guard lock(mutex);
+  std::unique_lock lock(mutex);
   start_thread();
   size_t& in_hand = is_stream ? streams : requests;
   if (in_hand >= (is_stream ? settings.limits.streams_max : settings.limits.requests_max)) {
@@ -141,6 +141,7 @@ Client::Id Client::Impl::start(Request request, Handler handler) {
   ++in_hand;
   const Id id = ++last_id;
   incoming.push_back(std::make_unique<Transfer>(id, std::move(request), std::move(handler), settings));
+  lock.unlock();  // the thread that wakes takes it first thing
   curl_library().multi_wakeup(multi);
   return id;
 }

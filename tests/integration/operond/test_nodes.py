@@ -45,11 +45,11 @@ class Nodes(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.address = f"unix:{self.folder.name}/dp.sock"
         self.api_server = ApiServer()
-        self.addCleanup(self.api_server.server.shutdown)
+        self.addCleanup(lambda: (self.api_server.server.shutdown(), self.api_server.server.server_close()))
         file = f"{self.folder.name}/kubeconfig"
         with open(file, "w") as out:
             json.dump(self.api_server.kubeconfig(), out)
-        self.host = Host(args=["--data-provider-address", self.address], sets=[f"plugins.target-file.config.kubeconfigs=[{file}]"])
+        self.host = Host(args=["--data-provider-address", self.address], sets=[f"plugins.target-file.config.kubeconfigs[0]={file}"])
         self.addCleanup(self.host.remove)
 
     def start_provider(self):
