@@ -72,6 +72,26 @@ std::string rfc3339_ms(int64_t unix_ms) {
   return seconds_text(seconds) + fraction;
 }
 
+std::optional<int64_t> from_rfc3339(const std::string& text) {
+  std::tm parts{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::nullopt;
+  if (*rest == '.') {
+    do ++rest;
+    while (*rest >= '0' && *rest <= '9');
+  }
+  int64_t offset_s = 0;
+  if (*rest == '+' || *rest == '-') {
+    std::tm zone{};
+    const char* end = strptime(rest + 1, "%H:%M", &zone);
+    if (end == nullptr || *end != 0) return std::nullopt;
+    offset_s = (zone.tm_hour * 3600 + zone.tm_min * 60) * (*rest == '-' ? -1 : 1);
+  } else if (std::string_view(rest) != "Z") {
+    return std::nullopt;
+  }
+  return (timegm(&parts) - offset_s) * 1000;
+}
+
 bool is_utf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     size_t length = character_length(text, i);

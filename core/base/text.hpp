@@ -11,6 +11,8 @@ namespace operon::base {
 
 std::string rfc3339(int64_t unix_ms);     ///< "2026-01-02T03:04:05Z", milliseconds dropped
 std::string rfc3339_ms(int64_t unix_ms);  ///< "2026-01-02T03:04:05.678Z"
+/// Milliseconds since 1970 of such a text, also with other fractions (dropped below a second) and an offset. Absent: it is no time.
+std::optional<int64_t> from_rfc3339(const std::string& text);
 bool is_utf8(std::string_view);
 /// The strict decoder: no white space, padding required. Absent when the text is not base64.
 std::optional<std::string> base64_decode(std::string_view);

@@ -192,7 +192,8 @@ Loaded load(const CommandLine& line, const Surroundings& around) {
     check(
         loaded.settings, [&](auto key, auto entry) { return where_of(root, key, entry); }, loaded.problems);
   for (const auto& option : options()) {
-    const Tree* value = option.needs_cluster ? look_up(root, option.key) : nullptr;
+    const bool idle = option.needs_cluster && loaded.settings.targets.store == "local";
+    const Tree* value = idle ? look_up(root, option.key) : nullptr;
     if (value == nullptr) continue;
     loaded.notices.push_back(value->where + ": " + option.key + " has no effect on a host without a cluster");
   }

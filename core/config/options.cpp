@@ -247,6 +247,10 @@ std::vector<Option> job_options() {
 
 std::vector<Option> target_options() {
   return {
+      {.key = "targets.store",
+       .slot = AT(targets.store),
+       .help = "Where target requests are kept: in this host's state folder, or as KrknTargetRequest objects that all replicas share",
+       .choices = {"local", "kubernetes"}},
       {.key = "targets.provider_answer_ms_max",
        .slot = AT(targets.provider_answer_ms_max),
        .help = "Deadline of one provider's list of clusters",

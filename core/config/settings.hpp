@@ -86,6 +86,7 @@ struct LogsSettings {
 
 /// Limits of target requests.
 struct TargetSettings {
+  std::string store = "local";  ///< or "kubernetes"
   int64_t provider_answer_ms_max = 30000;
   int64_t request_ms_max = 60000;
   int64_t kubeconfig_ms_max = 10000;

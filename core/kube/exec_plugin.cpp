@@ -130,22 +130,10 @@ std::string read_answer(const ExecPlugin& plugin, int fd, steady_clock::time_poi
   }
 }
 
-/// "2026-01-02T03:04:05Z", also with fractions and an offset.
 int64_t time_of(const std::string& text, const ExecPlugin& plugin) {
-  std::tm parts{};
-  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr) throw refusal(plugin, "its `expirationTimestamp` is no time");
-  if (*rest == '.') {
-    do ++rest;
-    while (*rest >= '0' && *rest <= '9');
-  }
-  int64_t offset_s = 0;
-  if (*rest == '+' || *rest == '-') {
-    std::tm zone{};
-    if (strptime(rest + 1, "%H:%M", &zone) == nullptr) throw refusal(plugin, "its `expirationTimestamp` is no time");
-    offset_s = (zone.tm_hour * 3600 + zone.tm_min * 60) * (*rest == '-' ? -1 : 1);
-  }
-  return (timegm(&parts) - offset_s) * 1000;
+  const auto time = base::from_rfc3339(text);
+  if (!time) throw refusal(plugin, "its `expirationTimestamp` is no time");
+  return *time;
 }
 
 }  // namespace

@@ -23,6 +23,24 @@ Error request_not_found(std::string_view id) {
 Error request_not_completed(std::string_view id) {
   return {Code::not_found, "KrknTargetRequest with id " + in_quotes(id) + " is not completed"};
 }
+Error no_provider() {
+  return {Code::unavailable, "no target provider is ready: configure an instance of a plugin that offers " +
+                                 std::string(kinds::target_provider::id) + " under plugins:"};
+}
+
+void check_found_once(const ClusterKey& key, const std::vector<std::string>& providers) {
+  if (providers.empty()) {
+    std::string message = "Kubeconfig for cluster " + in_quotes(key.cluster_name) + " not found in secret";
+    if (!key.provider.empty()) message += " (provider " + in_quotes(key.provider) + ")";
+    throw Error(Code::not_found, message);
+  }
+  if (providers.size() > 1) {
+    std::string names;
+    for (const auto& name : providers) names += (names.empty() ? "" : ", ") + name;
+    throw Error(Code::aborted,
+                "cluster " + in_quotes(key.cluster_name) + " is known to several providers (" + names + "): name one of them as provider");
+  }
+}
 
 ClusterAccess locate(const TargetRequest& request, const ClusterKey& key) {
   if (request.status != RequestStatus::completed) throw request_not_completed(request.id);
@@ -34,17 +52,9 @@ ClusterAccess locate(const TargetRequest& request, const ClusterKey& key) {
     if (const auto* c = find_cluster(clusters, key.cluster_name))
       found.push_back({provider, c->cluster_name, c->cluster_api_url, std::nullopt});
   }
-  if (found.empty()) {
-    std::string message = "Kubeconfig for cluster " + in_quotes(key.cluster_name) + " not found in secret";
-    if (!key.provider.empty()) message += " (provider " + in_quotes(key.provider) + ")";
-    throw Error(Code::not_found, message);
-  }
-  if (found.size() > 1) {
-    std::string names;
-    for (const auto& f : found) names += (names.empty() ? "" : ", ") + f.provider;
-    throw Error(Code::aborted,
-                "cluster " + in_quotes(key.cluster_name) + " is known to several providers (" + names + "): name one of them as provider");
-  }
+  std::vector<std::string> providers;
+  for (const auto& f : found) providers.push_back(f.provider);
+  check_found_once(key, providers);
   return found.front();
 }
 

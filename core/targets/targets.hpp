@@ -6,15 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "core/plugin/directory.hpp"
-#include "core/targets/store.hpp"
 #include "core/targets/target_request.hpp"
+#include "operon/error.hpp"
 #include "operon/kinds/target_provider.hpp"
-
-namespace operon::base {
-class Clock;
-}
 
 namespace operon::targets {
 
@@ -38,35 +34,32 @@ struct ClusterAccess {
   std::optional<std::string> kubeconfig;  ///< YAML, parsed and found good; absent for a target that has none
 };
 
-/// Thread-safe. Providers answer on threads of their own; nothing here waits for one except `access`.
+/// Thread-safe. Where requests are kept is the implementation's: local_targets.hpp, cluster_targets.hpp.
 class Targets {
  public:
-  /// Reads the store. Throws Error(unavailable) when it cannot be read.
-  Targets(plugin::Directory, std::shared_ptr<TargetRequestStore>, base::Clock&, TargetLimits);
-  ~Targets();  ///< stops
+  virtual ~Targets() = default;
 
-  /// Asks again for requests that a restart interrupted. Once, when plugins are loaded.
-  void resume();
+  /// Once, when plugins are loaded: takes up what a restart interrupted.
+  virtual void resume() = 0;
   /// No more questions; those in flight are cancelled.
-  void stop();
+  virtual void stop() = 0;
 
   /// A new request; all providers are asked in parallel. Returns its id at once. Throws Error: UNAVAILABLE without a provider or a store
   /// that can be written, RESOURCE_EXHAUSTED at target_requests_max.
-  std::string create();
+  virtual std::string create() = 0;
   /// Counts as a use. Absent: never made, or expired.
-  std::optional<TargetRequest> find(std::string_view id);
+  virtual std::optional<TargetRequest> find(std::string_view id) = 0;
   /// The contract's look-up: throws NOT_FOUND, ABORTED (two providers know the name), FAILED_PRECONDITION (a kubeconfig that is none),
   /// UNAVAILABLE or DEADLINE_EXCEEDED (the provider), each naming what is at fault.
-  ClusterAccess access(const ClusterKey&);
-
- private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;  ///< shared with answers that are still under way
+  virtual ClusterAccess access(const ClusterKey&) = 0;
 };
 
 /// "KrknTargetRequest with id 'X' not found", and the one for a request that is still pending.
 Error request_not_found(std::string_view id);
 Error request_not_completed(std::string_view id);
+Error no_provider();
+/// `providers` know the cluster: throws NOT_FOUND for none, ABORTED for several.
+void check_found_once(const ClusterKey&, const std::vector<std::string>& providers);
 
 /// Where a cluster of a completed request is: the provider's name and the cluster's URL. Throws as `Targets::access` does.
 ClusterAccess locate(const TargetRequest&, const ClusterKey&);

@@ -185,7 +185,8 @@ class Host:
         return self.scenario(name, f"title: {name}\ndescription: made by a test\nfields: [{fields}]\nrun: {json.dumps(run)}\n")
 
     def run_body(self, name, **more):
-        return {"targetId": self.targets(), "clusterName": "localhost", "scenarioImage": f"dir://{name}", "scenarioName": name, **more}
+        target = more.pop("targetId", None) or self.targets()
+        return {"targetId": target, "clusterName": "localhost", "scenarioImage": f"dir://{name}", "scenarioName": name, **more}
 
     def post_run(self, name, headers=None, **more):
         return self.api("POST", "/scenarios/run", self.run_body(name, **more), headers)

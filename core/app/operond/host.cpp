@@ -7,6 +7,7 @@
 
 #include "core/app/operond/authentication.hpp"
 #include "core/app/operond/kubernetes.hpp"
+#include "core/app/operond/leading.hpp"
 #include "core/app/operond/limits.hpp"
 #include "core/app/operond/probe_routes.hpp"
 #include "core/app/operond/process.hpp"
@@ -24,6 +25,8 @@
 #include "core/net/http_service.hpp"
 #include "core/plugin/directory.hpp"
 #include "core/rest/services.hpp"
+#include "core/targets/cluster_targets.hpp"
+#include "core/targets/local_targets.hpp"
 
 namespace operon::app {
 namespace {
@@ -54,6 +57,7 @@ struct Host::Parts {
   void start_probes(const config::Settings&);
   void load_plugins(const config::Settings&);
   void recover(const config::Settings&);
+  std::unique_ptr<targets::Targets> make_targets(const config::Settings&);
   void serve(const config::Settings&);
   std::string plugin_trouble() const;
   bool stop(milliseconds grace);
@@ -65,10 +69,12 @@ struct Host::Parts {
   std::unique_ptr<http::Server> probe_server, metrics_server;
   std::shared_ptr<jobs::Store> store;
   std::shared_ptr<net::Client> http_client;
+  std::shared_ptr<ClusterConnection> cluster;
   std::atomic<jobs::JobTable*> notified{nullptr};  // plugins notify before the table is there, and after it has gone
   plugin::Instances instances;
   jobs::InstanceRunners runners{instances};
   std::unique_ptr<targets::Targets> targets;
+  std::unique_ptr<Leading> leading;
   std::unique_ptr<jobs::LogHub> logs;
   std::unique_ptr<jobs::JobTable> jobs;
   std::unique_ptr<control::RunFlow> run_flow;
@@ -80,6 +86,7 @@ struct Host::Parts {
 Host::Parts::Parts(const config::Settings& settings)
     : state(settings.state_dir),
       http_client(make_http_client(settings.net)),
+      cluster(std::make_shared<ClusterConnection>(settings.kubernetes)),
       instances({settings.plugin_dirs.begin(), settings.plugin_dirs.end()}, instance_limits(settings.plugin_limits)) {
   if (settings.rest.auth == "token-file") tokens.emplace(settings.rest.token_file);
 }
@@ -109,7 +116,7 @@ void Host::Parts::load_plugins(const config::Settings& settings) {
   instances.add_service(jobs::make_kv_service(store));
   instances.add_service(metrics::make_metrics_service());
   instances.add_service(net::make_http_service(http_client));
-  instances.add_service(make_kubernetes_service(settings.kubernetes, [this](std::string_view instance) {
+  instances.add_service(make_kubernetes_service(cluster, [this](std::string_view instance) {
     std::vector<kube::PermissionRule> rules;
     for (auto& p : instances.permissions_of(instance)) {
       rules.push_back({std::move(p.api_groups), std::move(p.resources), std::move(p.verbs), {}, std::move(p.namespaces)});
@@ -123,11 +130,22 @@ void Host::Parts::load_plugins(const config::Settings& settings) {
   readiness.add("plugins", [this] { return plugin_trouble(); });
 }
 
+/// Where target requests are kept; on a cluster also which replica brings them to their end.
+std::unique_ptr<targets::Targets> Host::Parts::make_targets(const config::Settings& settings) {
+  const auto directory = plugin::directory_of(instances);
+  auto& clock = base::system_clock();
+  const auto limits = target_limits(settings.targets);
+  if (settings.targets.store == "local")
+    return std::make_unique<targets::LocalTargets>(directory, targets::file_store(state.path() / "targets"), clock, limits);
+  auto shared = std::make_unique<targets::ClusterTargets>(directory, cluster->client(), clock, limits);
+  readiness.add("target requests", [all = shared.get()] { return all->trouble(); });
+  return shared;
+}
+
 void Host::Parts::recover(const config::Settings& settings) {
   auto& clock = base::system_clock();
   const auto directory = plugin::directory_of(instances);
-  targets =
-      std::make_unique<targets::Targets>(directory, targets::file_store(state.path() / "targets"), clock, target_limits(settings.targets));
+  targets = make_targets(settings);
   logs = std::make_unique<jobs::LogHub>(state.path() / "logs", runners, log_limits(settings.logs));
   jobs = std::make_unique<jobs::JobTable>(store, runners, *logs, clock, job_limits(settings.jobs));
   readiness.add("store", [this] { return jobs->store_trouble(); });
@@ -135,6 +153,10 @@ void Host::Parts::recover(const config::Settings& settings) {
   notified.store(jobs.get(), std::memory_order_release);
   jobs->recover();
   targets->resume();
+  if (auto* shared = dynamic_cast<targets::ClusterTargets*>(targets.get())) {
+    leading = take_part(
+        *cluster->client(), settings.leader_election, [shared] { shared->lead(); }, [shared] { shared->follow(); });
+  }
 }
 
 /// Connections that used up the descriptors would keep out the probes and the stop of a run, and every run would fail to start.
@@ -187,6 +209,7 @@ bool Host::Parts::stop(milliseconds grace) {
   if (jobs) jobs->drain(std::min(starts_in_flight_max, left(milliseconds(0)) / 2));
   bool whole = true;
   if (rest_server) whole = rest_server->drain(std::max(left(instances_stop_max), left(milliseconds(0)) / 2));
+  leading.reset();
   if (targets) targets->stop();
   if (logs) logs->stop();
   notified.store(nullptr, std::memory_order_release);

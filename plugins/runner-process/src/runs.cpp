@@ -126,6 +126,7 @@ std::optional<sdk::RunState> Runs::look_at_dead(const std::string& job, const fs
   if (!taken || (status && status->ended())) return to_state(job, status);
   if (!status) {
     discard(job, folder);
+    tell_waiters(job, never_started(job));  // with the folder went the watch that would have
     return std::nullopt;
   }
   host_.warn("the supervisor of a run died; ending what is left of the run, and undoing it", {{"job", job}});
@@ -256,6 +257,7 @@ void Runs::destroy(const std::string& job) {
   const auto state = inspect(job);
   if (!terminal(state.phase)) throw Error(Code::failed_precondition, "job '" + job + "' still runs; stop it first");
   discard(job, folder_of(job));
+  tell_waiters(job, state);
 }
 
 }  // namespace operon::runner_process

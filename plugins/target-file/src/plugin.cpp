@@ -3,8 +3,8 @@
 #include <mutex>
 
 #include "contexts.hpp"
+#include "operon/kubeconfig/probe.hpp"
 #include "operon/sdk/target_provider.hpp"
-#include "probe.hpp"
 
 namespace target_file {
 namespace {
@@ -79,7 +79,7 @@ class TargetFile final : public operon::sdk::TargetProvider {
     const ClusterAccess access = get(call, request);
     if (!access.kubeconfig) return {true, "this machine"};
     try {
-      const auto answer = host().ask(call, "operon.host.http/1", "request", probe_request(*access.kubeconfig));
+      const auto answer = host().ask(call, "operon.host.http/1", "request", operon::kubeconfig::probe_request(*access.kubeconfig));
       return {true, "the API server answered " + std::to_string(answer.value("status", 0))};
     } catch (const Error& e) {
       if (e.code() == Code::unavailable || e.code() == Code::deadline_exceeded) return {false, e.what()};

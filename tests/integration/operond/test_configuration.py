@@ -20,9 +20,10 @@ class Configuration(unittest.TestCase):
     def test_check_config_says_good_and_ends_with_0(self):
         done = operond("--check-config")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "the configuration is good (no file: embedded defaults)\n", ""))
-        sample = SOURCE / "config" / "standalone.yaml"
-        done = operond("--check-config", "--config", sample)
-        self.assertEqual((done.returncode, done.stdout), (0, f"the configuration is good ({sample})\n"))
+        for name in ("standalone.yaml", "cluster.yaml"):
+            sample = SOURCE / "config" / name
+            done = operond("--check-config", "--config", sample)
+            self.assertEqual((done.returncode, done.stdout), (0, f"the configuration is good ({sample})\n"))
 
     def test_check_config_lists_every_problem_and_ends_with_1(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -5,6 +5,7 @@
 
 #include "core/base/ids.hpp"
 #include "core/base/manual_clock.hpp"
+#include "core/targets/local_targets.hpp"
 #include "tests/unit/control/fake_registry.hpp"
 #include "tests/unit/targets/fake_provider.hpp"
 #include "tests/unit/targets/temporary_folder.hpp"
@@ -34,7 +35,8 @@ struct Bench {
     test::make_registry(*plugins.add("registry"));
     runner("process", R"({"accepts":["dir"]})");
     runner("pods", R"({"accepts":["image"]})");
-    targets = std::make_unique<targets::Targets>(plugins.directory(), targets::file_store(folder.path()), clock, targets::TargetLimits{});
+    targets =
+        std::make_unique<targets::LocalTargets>(plugins.directory(), targets::file_store(folder.path()), clock, targets::TargetLimits{});
     target_id = targets->create();
     make();
   }

@@ -5,6 +5,7 @@
 
 #include "core/base/clock.hpp"
 #include "core/jobs/sqlite_store.hpp"
+#include "core/targets/local_targets.hpp"
 #include "operon/kinds/job_runner_json.hpp"
 #include "tests/unit/control/fake_registry.hpp"
 #include "tests/unit/targets/fake_provider.hpp"
@@ -96,7 +97,7 @@ struct Bench::Host {
   DirectoryRunners runners;
   jobs::LogHub logs;
   jobs::JobTable table;
-  targets::Targets targets;
+  targets::LocalTargets targets;
   control::RunFlow flow;
   rest::Services services;
 

@@ -50,7 +50,7 @@ TEST_CASE("a second stop can shorten the grace") {
 TEST_CASE("what undoes a run is run after a stop, and not after success") {
   Runner runner;
   const json undo = {{"revert", {{"argv", {"sh", "-c", "echo undone $OPERON_JOB_ID"}}}}};
-  runner.start(shell("a", "echo done; sleep 300", undo));
+  runner.start(shell("a", "echo done; exec sleep 300", undo));
   REQUIRE(eventually([&] { return runner.log("a") == "done\n"; }));
   const auto state = runner.stop("a", 1);
   CHECK(state.message == "stopped on request; undone");
@@ -86,7 +86,7 @@ TEST_CASE("the time limit ends a run and undoes it") {
   const auto state = runner.run(r);
   CHECK(state.phase == Phase::failed);
   CHECK(state.message == "time limit of 1 s reached; undone");
-  CHECK(runner.log("a") == "undone\n");
+  CHECK(runner.log("a").ends_with("undone\n"));  // before it, perhaps, the shell's word on what was killed
 }
 
 TEST_CASE("what the first process left in the background ends with it") {

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "core/base/manual_clock.hpp"
-#include "core/targets/targets.hpp"
+#include "core/targets/local_targets.hpp"
 #include "tests/unit/targets/fake_provider.hpp"
 #include "tests/unit/targets/temporary_folder.hpp"
 
@@ -19,7 +19,7 @@ struct Bench {
   Bench() {
     test::make_provider(*plugins.add("one"), {"a", "both", "localhost", "garbled", "vanished", "refused", "blank"});
     test::make_provider(*plugins.add("two"), {"b", "both"});
-    targets = std::make_unique<Targets>(plugins.directory(), file_store(folder.path()), clock, TargetLimits{});
+    targets = std::make_unique<LocalTargets>(plugins.directory(), file_store(folder.path()), clock, TargetLimits{});
   }
 
   /// "CODE: message" of the look-up's refusal.

@@ -1,10 +1,9 @@
-#include "core/targets/targets.hpp"
-
 #include <catch2/catch.hpp>
 #include <thread>
 
 #include "core/base/ids.hpp"
 #include "core/base/manual_clock.hpp"
+#include "core/targets/local_targets.hpp"
 #include "tests/unit/targets/fake_provider.hpp"
 #include "tests/unit/targets/temporary_folder.hpp"
 
@@ -23,7 +22,7 @@ struct Bench {
 
   Targets& make() {
     targets.reset();
-    targets = std::make_unique<Targets>(plugins.directory(), file_store(folder.path()), clock, limits);
+    targets = std::make_unique<LocalTargets>(plugins.directory(), file_store(folder.path()), clock, limits);
     targets->resume();
     return *targets;
   }
@@ -149,7 +148,7 @@ TEST_CASE("a request that was interrupted by kill -9 completes after the restart
 
   Bench after;  // a new host on the same folder; the old one never came to save anything more
   test::make_provider(*after.plugins.add("one"), {"a", "b"});
-  Targets again(after.plugins.directory(), file_store(t.folder.path()), after.clock, {});
+  LocalTargets again(after.plugins.directory(), file_store(t.folder.path()), after.clock, {});
   again.resume();
   REQUIRE(again.find(pending));
   CHECK(again.find(pending)->status == RequestStatus::completed);
@@ -235,7 +234,7 @@ TEST_CASE("a request that cannot be saved is not made") {
   test::FakeDirectory plugins;
   test::make_provider(*plugins.add("one"), {"a"});
   base::ManualClock clock;
-  Targets targets(plugins.directory(), std::make_shared<ReadOnlyStore>(), clock, {});
+  LocalTargets targets(plugins.directory(), std::make_shared<ReadOnlyStore>(), clock, {});
   CHECK_THROWS_WITH(targets.create(), "read-only file system");
   CHECK(plugins.instances[0]->calls("list") == 0);
 }

@@ -10,8 +10,8 @@
 #include <cstring>
 #include <functional>
 
-#include "base64.hpp"
 #include "checks.hpp"
+#include "operon/base64.hpp"
 #include "operon/error.hpp"
 
 namespace operon::kubeconfig {
@@ -109,7 +109,7 @@ void write_in(json& body, const char* key, const char* data_key, const Entry& en
       content.erase(content.find_last_not_of(" \t\r\n") + 1);
       content.erase(0, std::min(content.find_first_not_of(" \t\r\n"), content.size()));
     }
-    body[data_key] = as_base64 ? detail::base64(content) : content;
+    body[data_key] = as_base64 ? base64_encode(content) : content;
   } catch (const Error& e) {
     throw Error(Code::failed_precondition, title(kind, entry) + ": `" + key + "`: " + e.what());
   }

@@ -1,4 +1,4 @@
-#include "core/targets/targets.hpp"
+#include "core/targets/local_targets.hpp"
 
 #include <map>
 #include <mutex>
@@ -37,7 +37,7 @@ std::string seconds_text(std::chrono::milliseconds ms) {
 
 }  // namespace
 
-struct Targets::Impl : std::enable_shared_from_this<Targets::Impl> {
+struct LocalTargets::Impl : std::enable_shared_from_this<LocalTargets::Impl> {
   Impl(plugin::Directory directory_in, std::shared_ptr<TargetRequestStore> store_in, base::Clock& clock_in, TargetLimits limits_in)
       : directory(std::move(directory_in)), store(std::move(store_in)), clock(clock_in), limits(limits_in) {
     for (auto& request : store->load()) {
@@ -197,14 +197,14 @@ struct Targets::Impl : std::enable_shared_from_this<Targets::Impl> {
   }
 };
 
-Targets::Targets(plugin::Directory directory, std::shared_ptr<TargetRequestStore> store, base::Clock& clock, TargetLimits limits)
+LocalTargets::LocalTargets(plugin::Directory directory, std::shared_ptr<TargetRequestStore> store, base::Clock& clock, TargetLimits limits)
     : impl_(std::make_shared<Impl>(std::move(directory), std::move(store), clock, limits)) {}
 
-Targets::~Targets() {
+LocalTargets::~LocalTargets() {
   stop();
 }
 
-void Targets::resume() {
+void LocalTargets::resume() {
   const auto providers = impl_->directory.offering(tp::id);
   std::vector<std::string> pending;
   {
@@ -225,7 +225,7 @@ void Targets::resume() {
   impl_->sweep();
 }
 
-void Targets::stop() {
+void LocalTargets::stop() {
   std::vector<plugin::CallHandle> handles;
   std::vector<std::string> dirty;
   {
@@ -241,11 +241,9 @@ void Targets::stop() {
   for (const auto& id : dirty) impl_->persist_or_log(id);
 }
 
-std::string Targets::create() {
+std::string LocalTargets::create() {
   const auto providers = impl_->directory.offering(tp::id);
-  if (providers.empty())
-    throw Error(Code::unavailable,
-                "no target provider is ready: configure an instance of a plugin that offers " + std::string(tp::id) + " under plugins:");
+  if (providers.empty()) throw no_provider();
   impl_->sweep();
 
   Entry entry;
@@ -279,7 +277,7 @@ std::string Targets::create() {
   return id;
 }
 
-std::optional<TargetRequest> Targets::find(std::string_view id) {
+std::optional<TargetRequest> LocalTargets::find(std::string_view id) {
   std::optional<TargetRequest> found;
   bool save = false, gone = false;
   std::vector<plugin::CallHandle> late;
@@ -306,7 +304,7 @@ std::optional<TargetRequest> Targets::find(std::string_view id) {
   return found;
 }
 
-ClusterAccess Targets::access(const ClusterKey& key) {
+ClusterAccess LocalTargets::access(const ClusterKey& key) {
   const auto request = find(key.target_id);
   if (!request) throw Error(Code::not_found, "Secret with id '" + base::printable(key.target_id) + "' not found");
   ClusterAccess access = locate(*request, key);

@@ -1,35 +1,15 @@
-#include "probe.hpp"
+#include "operon/kubeconfig/probe.hpp"
 
-#include "operon/error.hpp"
+#include <nlohmann/json.hpp>
+
+#include "operon/base64.hpp"
 #include "operon/yaml/yaml.hpp"
 
-namespace target_file {
+namespace operon::kubeconfig {
 namespace {
 
 constexpr int probe_timeout_ms = 5'000;
 constexpr size_t probe_body_bytes_max = 65'536;
-
-/// Standard base64, line ends skipped; what is no base64 was refused when the file was read.
-std::string decode(const std::string& text) {
-  std::string bytes;
-  uint32_t group = 0;
-  int bits = 0;
-  for (char c : text) {
-    int value = c >= 'A' && c <= 'Z'   ? c - 'A'
-                : c >= 'a' && c <= 'z' ? c - 'a' + 26
-                : c >= '0' && c <= '9' ? c - '0' + 52
-                : c == '+'             ? 62
-                : c == '/'             ? 63
-                                       : -1;
-    if (value < 0) continue;
-    group = group << 6 | static_cast<uint32_t>(value);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes += static_cast<char>(group >> bits & 255);
-  }
-  return bytes;
-}
 
 }  // namespace
 
@@ -46,9 +26,9 @@ nlohmann::json probe_request(const std::string& flattened_kubeconfig) {
   if (skip) {
     request["skipTls"] = true;
   } else if (auto data = cluster.value("certificate-authority-data", std::string()); !data.empty()) {
-    request["caBundle"] = decode(data);
+    request["caBundle"] = base64_decode(data).value_or("");
   }
   return request;
 }
 
-}  // namespace target_file
+}  // namespace operon::kubeconfig

@@ -1,9 +1,9 @@
-#include "probe.hpp"
+#include "operon/kubeconfig/probe.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-namespace target_file {
+namespace operon::kubeconfig {
 namespace {
 
 nlohmann::json request(const std::string& cluster) {
@@ -21,4 +21,4 @@ TEST_CASE("the probe asks for the version, with the cluster's own trust and no c
 }
 
 }  // namespace
-}  // namespace target_file
+}  // namespace operon::kubeconfig

@@ -1,0 +1,56 @@
+"""kubectl for the tests on a cluster ($KUBECONFIG), and a namespace of a test's own with the custom resources in the server."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from operon_harness import SOURCE
+
+sys.path.insert(0, str(SOURCE / "tests/cluster"))
+sys.dont_write_bytecode = True
+from programs import find  # noqa: E402
+
+CALL_SECONDS_MAX = 60
+
+
+def program():
+    """The one that was built with the cluster; for a cluster that was given, the developer's."""
+    built = find(whole=False) / "kubectl" if os.environ.get("OPERON_OWN_CLUSTER") else Path("/nonexistent")
+    return str(built) if built.exists() else "kubectl"
+
+
+def kubectl(*words, given=None):
+    text = given if given is None or isinstance(given, str) else json.dumps(given)
+    done = subprocess.run([program(), *words], input=text, text=True, capture_output=True, timeout=CALL_SECONDS_MAX)
+    if done.returncode != 0:
+        raise AssertionError(f"kubectl {' '.join(words)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Namespace:
+    def __init__(self, definitions=True):
+        self.name = "operon-test-" + uuid.uuid4().hex[:8]
+        self.definitions = definitions
+
+    def __enter__(self):
+        if self.definitions:
+            names = kubectl("apply", "-k", str(SOURCE / "api/crd/bases"), "-o", "name").split()
+            kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+        kubectl("create", "namespace", self.name)
+        return self
+
+    def __exit__(self, *_):
+        kubectl("delete", "namespace", self.name, "--wait=false")
+
+    def kubectl(self, *words, given=None):
+        return kubectl("-n", self.name, *words, given=given)
+
+    def get(self, kind, name=None):
+        got = json.loads(self.kubectl("get", kind, *([name] if name else []), "-o", "json"))
+        return got if name else got["items"]
+
+    def absent(self, kind, name):
+        return not self.kubectl("get", kind, name, "--ignore-not-found", "-o", "name").strip()
