@@ -4,6 +4,7 @@
 #include <set>
 
 #include "checks.hpp"
+#include "operon/base64.hpp"
 #include "operon/error.hpp"
 #include "text.hpp"
 
@@ -60,7 +61,7 @@ class Maker {
     const auto& text = *request_.target.kubeconfig;
     const bool secret = configuration_.kubeconfig_in_secret;
     if (secret) {
-      part("secrets", {{"type", "Opaque"}, {"data", {{kubeconfig_key, base64(text)}}}}, name);
+      part("secrets", {{"type", "Opaque"}, {"data", {{kubeconfig_key, base64_encode(text)}}}}, name);
     } else {
       part("configmaps", {{"data", {{kubeconfig_key, text}}}}, name);
     }
@@ -77,7 +78,7 @@ class Maker {
       if (is_utf8(contents[i])) {
         part("configmaps", {{"data", {{key, contents[i]}}}}, name);
       } else {
-        part("configmaps", {{"binaryData", {{key, base64(contents[i])}}}}, name);
+        part("configmaps", {{"binaryData", {{key, base64_encode(contents[i])}}}}, name);
       }
       mount("file-" + std::to_string(i), {{"configMap", {{"name", name}}}}, file.mount_path, key);
     }
@@ -98,7 +99,7 @@ class Maker {
     json values = json::object();
     for (const auto& [name, value] : request_.environment) {  // a map: in sorted order
       if (secret.contains(name)) {
-        values[name] = base64(value);
+        values[name] = base64_encode(value);
         environment_.push_back({{"name", name}, {"valueFrom", {{"secretKeyRef", {{"name", name_ + "-env"}, {"key", name}}}}}});
       } else {
         environment_.push_back({{"name", name}, {"value", literal_value(value)}});
@@ -114,9 +115,10 @@ class Maker {
     if (pull.registry_url.empty() || pull.repository.empty() || !credentials) return;
     const auto user = !pull.username.empty() ? pull.username : !pull.token.empty() ? std::string("<token>") : std::string();
     const auto& password = pull.token.empty() ? pull.password : pull.token;
-    const json logins = {{"auths", {{pull.registry_url, {{"auth", base64(user + ":" + password)}}}}}};
+    const json logins = {{"auths", {{pull.registry_url, {{"auth", base64_encode(user + ":" + password)}}}}}};
     pull_secret_ = name_ + "-registry";
-    part("secrets", {{"type", "kubernetes.io/dockerconfigjson"}, {"data", {{".dockerconfigjson", base64(logins.dump())}}}}, pull_secret_);
+    part("secrets", {{"type", "kubernetes.io/dockerconfigjson"}, {"data", {{".dockerconfigjson", base64_encode(logins.dump())}}}},
+         pull_secret_);
   }
 
   json container() const {

@@ -232,6 +232,7 @@ std::optional<Pods::Change> Pods::erase(const std::string& job, std::optional<Po
   auto made = change(entry, !had_ended);
   if (entry.forgotten) {
     entries_.erase(found);
+    observers_.erase(job);  // they are told of this last change
     return made;
   }
   gone_.push_back(job);
@@ -284,6 +285,7 @@ void Pods::forget(const std::string& job) {
   if (found->second.gone) {
     std::erase(gone_, job);
     entries_.erase(found);
+    observers_.erase(job);
   } else {
     found->second.forgotten = true;
   }

@@ -45,21 +45,6 @@ int number(std::string_view text, size_t at, size_t digits) {
 
 }  // namespace
 
-std::string base64(std::string_view bytes) {
-  static constexpr const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const auto at = [&](size_t k) { return i + k < bytes.size() ? static_cast<uint32_t>(static_cast<unsigned char>(bytes[i + k])) : 0u; };
-    const uint32_t three = at(0) << 16 | at(1) << 8 | at(2);
-    text += digits[three >> 18];
-    text += digits[three >> 12 & 63];
-    text += i + 1 < bytes.size() ? digits[three >> 6 & 63] : '=';
-    text += i + 2 < bytes.size() ? digits[three & 63] : '=';
-  }
-  return text;
-}
-
 bool is_utf8(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size();) {
     const auto first = static_cast<unsigned char>(bytes[i]);

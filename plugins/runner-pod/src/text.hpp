@@ -8,7 +8,6 @@
 
 namespace operon::runner_pod {
 
-std::string base64(std::string_view bytes);
 bool is_utf8(std::string_view bytes);
 
 /// Some digits that tell two texts apart.

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <set>
 
+#include "operon/base64.hpp"
 #include "operon/error.hpp"
 #include "requests.hpp"
 #include "text.hpp"
@@ -79,7 +80,7 @@ TEST_CASE("no secret value stands outside of a Secret") {
     if (one.resource != "secrets") CHECK(one.body.dump().find("hunter2") == std::string::npos);
   }
   const auto& login = part(made, made.pod.name() + "-registry").body["data"][".dockerconfigjson"];
-  CHECK(login == base64(R"({"auths":{"registry.example":{"auth":")" + base64("<token>:t0ken") + R"("}}})"));
+  CHECK(login == base64_encode(R"({"auths":{"registry.example":{"auth":")" + base64_encode("<token>:t0ken") + R"("}}})"));
 }
 
 TEST_CASE("a registry without credentials makes no pull secret") {

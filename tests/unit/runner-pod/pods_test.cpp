@@ -83,6 +83,20 @@ TEST_CASE("a forgotten pod is not found while it goes, and leaves nothing") {
   CHECK_FALSE(kept.pods.find("j"));
 }
 
+TEST_CASE("a forgotten run keeps no observer") {
+  for (const bool gone_first : {true, false}) {
+    Kept kept;
+    auto observer = std::make_shared<Pods::Observer>([](const PodState&) { return false; });
+    const std::weak_ptr<Pods::Observer> kept_observer = observer;
+    kept.pods.put(state(5, Phase::running));
+    kept.pods.observe("j", std::move(observer));
+    if (gone_first) kept.pods.put_gone(state(6, Phase::running));
+    kept.pods.forget("j");
+    if (!gone_first) kept.pods.put_gone(state(6, Phase::running));
+    CHECK(kept_observer.expired());
+  }
+}
+
 TEST_CASE("whoever observes is told of what is and what comes, until they have enough") {
   Kept kept;
   std::vector<Phase> told;

@@ -4,14 +4,6 @@
 
 using namespace operon::runner_pod;
 
-TEST_CASE("base64 as everybody writes it") {
-  CHECK(base64("").empty());
-  CHECK(base64("f") == "Zg==");
-  CHECK(base64("fo") == "Zm8=");
-  CHECK(base64("foo") == "Zm9v");
-  CHECK(base64(std::string("\0\xff\x10", 3)) == "AP8Q");
-}
-
 TEST_CASE("what is UTF-8") {
   CHECK(is_utf8("plain\n\t"));
   CHECK(is_utf8("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80"));
