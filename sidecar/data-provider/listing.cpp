@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/kube/status.hpp"
+#include "core/log/log.hpp"
 
 namespace operon::data_provider {
 namespace {
@@ -79,8 +80,10 @@ void Listing::ask() {
   if (left.count() <= 0) return end(Error(Code::deadline_exceeded, what_ + ": no complete answer in time"));
   kube::Request request = kube::list_request(query_.resource, query_.options);
   request.accept = metadata_only;
-  request.timeout = left;
   ++attempts_;
+  // Some of the time is kept for another attempt: a connection may have died without a word.
+  const unsigned shares = limits_.silent_attempts_max - std::min(silent_attempts_, limits_.silent_attempts_max - 1);
+  request.timeout = std::max(left / shares, milliseconds(1));
   remember(cluster_->request(std::move(request), [self = shared_from_this()](kube::Result result) { self->answered(std::move(result)); }));
 }
 
@@ -108,6 +111,11 @@ bool Listing::again_later(const kube::Result& result) {
   if (!backoff_) backoff_.emplace(kube::BackoffLimits{milliseconds(100), milliseconds(2'000)});
   const auto wait = backoff_->next(response ? kube::error_of(*response, what_).retry_after_ms() : std::nullopt);
   if (steady_clock::now() + wait >= deadline_) return false;
+  const auto* error = std::get_if<Error>(&result);
+  if (error != nullptr && error->code() == Code::deadline_exceeded) {
+    ++silent_attempts_;
+    log::warn("an API server did not answer; it is asked again", {{"error", error->what()}});
+  }
   // Whoever cancels meanwhile is told when the wait is over.
   return cluster_->after(wait, [self = shared_from_this()] { self->ask(); }) != 0;
 }

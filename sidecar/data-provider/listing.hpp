@@ -23,6 +23,7 @@ struct ListingLimits {
   unsigned page_names_max = 5'000;     ///< a caller may ask for this many at once; more are cut
   size_t answer_bytes_max = 3u << 20;  ///< of names in one answer: gRPC clients take 4 MiB unless they are told otherwise
   unsigned attempts_max = 4;           ///< of one page, while the deadline lasts
+  unsigned silent_attempts_max = 3;    ///< of these without an answer: each has its share of the time that is left
 };
 
 struct ListQuery {
@@ -65,7 +66,7 @@ class Listing : public std::enable_shared_from_this<Listing> {
   const std::chrono::steady_clock::time_point deadline_;
   const std::string what_;
   std::optional<kube::Backoff> backoff_;  // made when it is needed: its randomness costs as much as a tenth of a call
-  unsigned attempts_ = 0;
+  unsigned attempts_ = 0, silent_attempts_ = 0;
   size_t bytes_ = 0;
   bool restarted_ = false;
   std::mutex mutex_;  // of what follows

@@ -18,6 +18,7 @@ from kubernetes.client.rest import ApiException
 from . import connection, kubeconfig
 
 ATTEMPTS_MAX = 4
+SILENT_ATTEMPTS_MAX = 3  # of these without an answer: each has its share of the time that is left
 PAGE_NAMES_DEFAULT = 500
 PAGE_NAMES_MAX = 5000
 NAMES_BYTES_MAX = 3 << 20
@@ -74,15 +75,17 @@ class Cluster(KrknKubernetes):
     def page(self, func, *args, **keywords):
         """One page, tried again where that may help. Names alone: the client's models of whole objects take most of a call."""
         keywords.pop("pretty", None)
+        silent = 0
         for attempt in range(1, ATTEMPTS_MAX + 1):
             left = self.call.deadline - time.monotonic()
             if left <= 0:
                 raise DeadlineExceeded
             try:
-                response = func(*args, **keywords, _preload_content=False, _request_timeout=left)
+                response = func(*args, **keywords, _preload_content=False, _request_timeout=left / max(1, SILENT_ATTEMPTS_MAX - silent))
                 return self._parsed(response.read(decode_content=True))
             except (ApiException, urllib3.exceptions.HTTPError) as error:
                 status = getattr(error, "status", None)
+                silent += status is None
                 again = status is None or status == 429 or (status >= 500 and status not in (501, 505))
                 wait = random.uniform(0, 0.1 * 2 ** attempt)
                 if not again or attempt == ATTEMPTS_MAX or wait > left:

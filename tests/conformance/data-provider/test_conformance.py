@@ -211,6 +211,17 @@ class Clusters(Suite):
             self.assertLess(time.monotonic() - began, 4)
             release.set()
 
+    def test_a_request_that_is_lost_is_sent_again(self):
+        release = threading.Event()
+
+        def answer(handler):
+            if server.requests == 1:
+                release.wait(30)
+            handler.reply(node_list("one"))
+        with FakeServer(answer) as server:
+            self.assertEqual(self.provider.nodes(server.kubeconfig, timeout=6), ["one"])
+            release.set()
+
     def test_an_endless_answer(self):
         def endless(handler):
             handler.send_response(200)

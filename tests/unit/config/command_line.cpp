@@ -33,7 +33,7 @@ TEST_CASE("every option of the table is a flag, a variable and a key") {
     Settings changed;
     const auto at = option.slot(changed);
     std::string value = "text";
-    if (option.form == Form::address) value = "10.1.2.3:99";
+    if (option.form == Form::address || option.form == Form::channel) value = "10.1.2.3:99";
     if (option.form == Form::path) value = "/p";
     if (option.is_boolean()) value = value_text(option, Settings{}) == "true" ? "false" : "true";
     if (std::holds_alternative<int64_t*>(at)) value = number_text(option.max, option.unit);
