@@ -81,7 +81,8 @@ class Cluster(KrknKubernetes):
             if left <= 0:
                 raise DeadlineExceeded
             try:
-                response = func(*args, **keywords, _preload_content=False, _request_timeout=left / max(1, SILENT_ATTEMPTS_MAX - silent))
+                share = left / max(1, SILENT_ATTEMPTS_MAX - silent)
+                response = func(*args, **keywords, _preload_content=False, _request_timeout=(share, share))  # a single float would be ignored
                 return self._parsed(response.read(decode_content=True))
             except (ApiException, urllib3.exceptions.HTTPError) as error:
                 status = getattr(error, "status", None)
