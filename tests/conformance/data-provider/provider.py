@@ -131,10 +131,22 @@ class FakeServer:
 
     def __init__(self, answer):
         outer = self
-        self.requests = 0
+        self.requests, self.connections = 0, 0
+        counting = threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                with counting:
+                    outer.connections += 1
+
+            def finish(self):
+                with counting:
+                    outer.connections -= 1
+                with contextlib.suppress(OSError):
+                    super().finish()
 
             def do_GET(self):
                 outer.requests += 1

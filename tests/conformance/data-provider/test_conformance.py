@@ -295,6 +295,21 @@ class Life(unittest.TestCase):
                 provider.nodes(server.kubeconfig)
             self.assertLessEqual(len(connections), 2)
 
+    def test_connections_are_let_go(self):
+        def names(handler):
+            handler.reply(node_list("n"))
+        with FakeServer(names) as one, FakeServer(names) as other:
+            with Provider("--cluster-idle-seconds", "1") as provider:
+                provider.nodes(one.kubeconfig)
+                until("nobody asked for a second", lambda: one.connections == 0, 10)
+                self.assertEqual(provider.nodes(one.kubeconfig), ["n"])
+            with Provider("--clusters-max", "1") as provider:
+                provider.nodes(one.kubeconfig)
+                self.assertEqual(one.connections, 1)
+                provider.nodes(other.kubeconfig)
+                until("the other one took its place", lambda: one.connections == 0, 10)
+                self.assertEqual(provider.nodes(one.kubeconfig), ["n"])
+
     def test_health(self):
         with Provider() as provider:
             health = health_pb2_grpc.HealthStub(provider.channel)
