@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -19,6 +18,7 @@ from .service import Service
 
 SERVICE = pb.DESCRIPTOR.services_by_name["DataProviderService"].full_name
 REQUEST_BYTES_MAX = 1536 << 10
+ENDING = {signal.SIGTERM, signal.SIGINT}
 OTHER_CALLS_MAX = 8  # health and reflection, beside the calls
 
 
@@ -52,9 +52,8 @@ def main():
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     for noisy in ("urllib3", "kubernetes"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Before any thread is there: one of gRPC's that got the signal would leave the main thread, where Python handles it, asleep.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
 
     clusters = Clusters(options.clusters_max, options.cluster_idle_seconds, options.allow_link_local)
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(options.calls_max + OTHER_CALLS_MAX),
@@ -72,7 +71,7 @@ def main():
             sys.exit(f"operon-data-provider-krkn: {address}: cannot listen there; is the address in use, or the folder not there?")
     server.start()
     logging.getLogger("data-provider").info("listening on %s", ", ".join(options.listen))
-    while not stop.wait(min(options.cluster_idle_seconds, 60)):
+    while signal.sigtimedwait(ENDING, min(options.cluster_idle_seconds, 60)) is None:
         clusters.drop_idle()
     state.enter_graceful_shutdown()
     server.stop(options.drain_seconds).wait()
