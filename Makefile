@@ -30,7 +30,7 @@ bench: ## measure against peers in the same run, and print one table
 	@scripts/install-dependencies build test bench
 	@tests/bench/run
 
-nightly: ## everything that takes long: full thread sanitizer, long fuzzing, benchmarks
+nightly: ## everything that takes long: a real Kubernetes, full thread sanitizer, long fuzzing, benchmarks
 	@scripts/install-dependencies build test lint bench
 	@scripts/nightly
 
