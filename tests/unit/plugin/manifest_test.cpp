@@ -84,16 +84,16 @@ TEST_CASE("a permission that is not understood whole is refused") {
       {"resourceNames", {"one"}, "permissions[0].resourceNames is not known"},
   }));
   json manifest = good();
-  manifest["permissions"] = {rule};
+  manifest["permissions"] = json::array({rule});
   CHECK(refusal(manifest) == "accepted");
   manifest["permissions"][0][member] = value;
   CHECK_THAT(refusal(manifest), Catch::StartsWith("/p/libx.so.manifest.json: " + message));
   for (const char* name : {"apiGroups", "resources", "verbs"}) {
-    manifest["permissions"] = {rule};
+    manifest["permissions"] = json::array({rule});
     manifest["permissions"][0].erase(name);
     CHECK_THAT(refusal(manifest), Catch::Contains("permissions[0]." + std::string(name) + " is missing"));
   }
-  manifest["permissions"] = {"all"};
+  manifest["permissions"] = json::array({"all"});
   CHECK_THAT(refusal(manifest), Catch::Contains("permissions[0] is not an object"));
   manifest["permissions"] = json(65, rule);
   CHECK_THAT(refusal(manifest), Catch::Contains("permissions is not a list of at most 64"));
