@@ -24,8 +24,8 @@ using PermissionsOf = std::function<std::vector<PermissionRule>(std::string_view
 /// Verbs, as in api/schemas/operon.host.kube.v1.json:
 ///
 ///   info     {} -> {"namespace", "server"}
-///   request  {"method", "path", "query"?, "body"?, "contentType"?, "accept"?, "timeoutMs"?} -> body as STDOUT chunks, then {"status", "bodyBytes"}
-///   watch    {"path", "query"?} -> one event a line as STDOUT chunks (which end anywhere), then {} when the server ends it
+///   request  {"method", "path", "query"?, "body"?, "contentType"?, "accept"?, "timeoutMs"?} -> body as STDOUT chunks, then {"status",
+///   "bodyBytes"} watch    {"path", "query"?} -> one event a line as STDOUT chunks (which end anywhere), then {} when the server ends it
 ///   log      {"namespace", "pod", "container"?, "follow"?, "tailLines"?, "sinceTime"?, "timestamps"?} -> STDOUT chunks, then {}
 ///   exec     {"namespace", "pod", "container"?, "command", "input"?, "timeoutMs"?} -> STDOUT and STDERR chunks, then {"exitCode"}
 ///

@@ -187,8 +187,8 @@ bool Transfer::prepare(std::shared_ptr<const Identity> identity) {
     curl.easy_setopt(easy_, CURLOPT_FORBID_REUSE, 1L);
   } else {
     curl.easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-    // No CURLOPT_PIPEWAIT: what libcurl 7.88 lets wait for a connection to share, it may let wait for ever, past its time-out. A first burst
-    // opens some connections more instead, and the next requests share them.
+    // No CURLOPT_PIPEWAIT: what libcurl 7.88 lets wait for a connection to share, it may let wait for ever, past its time-out. A first
+    // burst opens some connections more instead, and the next requests share them.
   }
   curl.easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   curl.easy_setopt(easy_, CURLOPT_WRITEDATA, this);
