@@ -53,6 +53,7 @@ ClusterAccess locate(const TargetRequest& request, const ClusterKey& key) {
       found.push_back({provider, c->cluster_name, c->cluster_api_url, std::nullopt});
   }
   std::vector<std::string> providers;
+  providers.reserve(found.size());
   for (const auto& f : found) providers.push_back(f.provider);
   check_found_once(key, providers);
   return found.front();

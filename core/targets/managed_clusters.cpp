@@ -72,6 +72,7 @@ ClusterAccess find_managed_cluster(const json& object, const ClusterKey& wanted)
       found.emplace_back(provider, read_entry(wanted.cluster_name, *entry));
   }
   std::vector<std::string> providers;
+  providers.reserve(found.size());
   for (const auto& [provider, cluster] : found) providers.push_back(provider);
   check_found_once(wanted, providers);
   auto& [provider, cluster] = found.front();
