@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 
+#include "core/base/body_delivery.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/json.hpp"
 #include "core/base/text.hpp"
@@ -21,7 +22,6 @@ namespace {
 using nlohmann::json;
 using CallPtr = std::shared_ptr<base::ServiceCall>;
 
-constexpr size_t chunk_bytes_max = 64u << 10;
 constexpr int64_t timeout_ms_max = 24 * 3600 * 1000;
 const Resource pods{"", "v1", "pods"};
 
@@ -83,56 +83,6 @@ std::chrono::milliseconds timeout_of(const json& object, const base::ServiceCall
   return std::chrono::milliseconds(ms);
 }
 
-/// Hands a whole body over as fast as the plugin takes it, then the answer.
-class Delivery : public std::enable_shared_from_this<Delivery> {
- public:
-  Delivery(CallPtr call, std::string body, int status) : call_(std::move(call)), body_(std::move(body)), status_(status) {}
-
-  /// One thread at a time is inside; a second one only leaves word that there is room again.
-  void go() {
-    {
-      std::lock_guard lock(mutex_);
-      again_ = true;
-      if (busy_) return;
-      busy_ = true;
-    }
-    while (true) {
-      {
-        std::lock_guard lock(mutex_);
-        if (!again_ || done_) {
-          busy_ = false;
-          return;
-        }
-        again_ = false;
-      }
-      push();
-    }
-  }
-
- private:
-  void push() {
-    while (at_ < body_.size()) {
-      const auto piece = std::string_view(body_).substr(at_, chunk_bytes_max);
-      if (call_->cancelled()) {
-        done_ = true;
-        return call_->fail(Error(Code::cancelled, "cancelled while the answer was handed over"));
-      }
-      if (!call_->chunk(OPERON_STREAM_STDOUT, piece)) return;
-      at_ += piece.size();
-    }
-    done_ = true;
-    call_->reply(json{{"status", status_}, {"bodyBytes", body_.size()}}.dump());
-  }
-
-  const CallPtr call_;
-  const std::string body_;
-  const int status_;
-  size_t at_ = 0;
-  std::mutex mutex_;
-  bool busy_ = false, again_ = false;
-  bool done_ = false;  // changed only by the thread that is inside
-};
-
 /// Room for an exec's output: its thread waits until the plugin takes more.
 struct Room {
   void there_is() {
@@ -193,14 +143,18 @@ class KubeService final : public base::Service {
     request.accept = header_of(object, "accept", "application/json");
     request.timeout = timeout_of(object, *call, 30'000);
     request.response_bytes_max = limits_.response_bytes_max;
-    const auto id = client_->request(std::move(request), [call](Result result) {
+    auto delivery = std::make_shared<base::BodyDelivery>(call);
+    const auto id = client_->request(std::move(request), [call, delivery](Result result) {
       if (const auto* error = std::get_if<Error>(&result)) return call->fail(*error);
       auto& response = std::get<Response>(result);
-      auto delivery = std::make_shared<Delivery>(call, std::move(response.body), response.status);
-      call->on_resume([delivery] { delivery->go(); });
-      delivery->go();
+      auto answer = json{{"status", response.status}, {"bodyBytes", response.body.size()}}.dump();
+      delivery->begin(std::move(response.body), std::move(answer));
     });
-    cancel_with(call, id);
+    // Weak: the call may outlive the client at the end of the host. A plugin that takes no more and goes away has to be let go, too.
+    call->on_cancel([client = std::weak_ptr<Client>(client_), delivery = std::weak_ptr<base::BodyDelivery>(delivery), id] {
+      if (auto alive = client.lock()) alive->cancel(id);
+      if (auto alive = delivery.lock()) alive->go();
+    });
   }
 
   void watch(const CallPtr& call, const json& object) {

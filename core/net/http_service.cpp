@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <optional>
 
+#include "core/base/body_delivery.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/json.hpp"
 #include "core/base/text.hpp"
-#include "operon/call.h"
 
 namespace operon::net {
 namespace {
@@ -17,7 +15,6 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t body_bytes_default = 4u << 20;
-constexpr size_t chunk_bytes_max = 64u << 10;
 
 [[noreturn]] void wrong(const char* member, const char* what) {
   throw Error(Code::invalid_argument, std::string(member) + ": must be " + what).with_field(member);
@@ -90,66 +87,6 @@ std::string reply_json(const Reply& reply) {
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-/// Hands a body over as fast as the plugin takes it, then the answer. The call keeps it alive until it has ended.
-class Delivery : public std::enable_shared_from_this<Delivery> {
- public:
-  explicit Delivery(std::shared_ptr<base::ServiceCall> call) : call_(std::move(call)) {}
-
-  void begin(Reply reply) {
-    {
-      std::lock_guard lock(mutex_);
-      reply_ = std::move(reply);
-    }
-    call_->on_resume([self = shared_from_this()] { self->go(); });
-    go();
-  }
-
-  /// Harmless before begin(). One thread at a time is inside; a second one only leaves word that there is room again.
-  void go() {
-    {
-      std::lock_guard lock(mutex_);
-      if (!reply_) return;
-      again_ = true;
-      if (busy_) return;
-      busy_ = true;
-    }
-    while (true) {
-      {
-        std::lock_guard lock(mutex_);
-        if (!again_ || done_) {
-          busy_ = false;
-          return;
-        }
-        again_ = false;
-      }
-      push();
-    }
-  }
-
- private:
-  void push() {
-    while (at_ < reply_->body.size()) {
-      if (call_->cancelled()) {
-        done_ = true;
-        call_->fail(Error(Code::cancelled, "cancelled while the answer was handed over"));
-        return;
-      }
-      const auto piece = std::string_view(reply_->body).substr(at_, chunk_bytes_max);
-      if (!call_->chunk(OPERON_STREAM_STDOUT, piece)) return;
-      at_ += piece.size();
-    }
-    done_ = true;
-    call_->reply(reply_json(*reply_));
-  }
-
-  const std::shared_ptr<base::ServiceCall> call_;
-  std::optional<Reply> reply_;  // set once
-  size_t at_ = 0;
-  std::mutex mutex_;
-  bool busy_ = false, again_ = false;
-  bool done_ = false;  // changed only by the thread that is inside
-};
-
 class HttpService : public base::Service {
  public:
   explicit HttpService(std::shared_ptr<Client> client) : client_(std::move(client)) {}
@@ -160,17 +97,19 @@ class HttpService : public base::Service {
     if (call->verb() != "request") {
       throw Error(Code::unimplemented, "operon.host.http/1 has the verb request, not \"" + base::printable(call->verb(), 40) + "\"");
     }
-    auto delivery = std::make_shared<Delivery>(call);
+    auto delivery = std::make_shared<base::BodyDelivery>(call);
     const auto id = client_->start(request_of(*call), [call, delivery](Result result) {
       if (const auto* error = std::get_if<Error>(&result)) {
         call->fail(*error);
       } else {
-        delivery->begin(std::get<Reply>(std::move(result)));
+        auto& reply = std::get<Reply>(result);
+        auto answer = reply_json(reply);
+        delivery->begin(std::move(reply.body), std::move(answer));
       }
     });
     if (id == 0) return;
     // Weak: the call may outlive the client at the end of the host.
-    call->on_cancel([client = std::weak_ptr<Client>(client_), delivery = std::weak_ptr<Delivery>(delivery), id] {
+    call->on_cancel([client = std::weak_ptr<Client>(client_), delivery = std::weak_ptr<base::BodyDelivery>(delivery), id] {
       if (auto alive = client.lock()) alive->cancel(id);
       if (auto alive = delivery.lock()) alive->go();
     });

@@ -3,7 +3,7 @@
 #include <mutex>
 
 #include "contexts.hpp"
-#include "operon/kubeconfig/probe.hpp"
+#include "operon/sdk/probe.hpp"
 #include "operon/sdk/target_provider.hpp"
 
 namespace target_file {
@@ -78,14 +78,7 @@ class TargetFile final : public operon::sdk::TargetProvider {
   ProbeAnswer probe(Call& call, const ClusterRequest& request) override {
     const ClusterAccess access = get(call, request);
     if (!access.kubeconfig) return {true, "this machine"};
-    try {
-      const auto answer = host().ask(call, "operon.host.http/1", "request", operon::kubeconfig::probe_request(*access.kubeconfig));
-      return {true, "the API server answered " + std::to_string(answer.value("status", 0))};
-    } catch (const Error& e) {
-      if (e.code() == Code::unavailable || e.code() == Code::deadline_exceeded) return {false, e.what()};
-      if (e.code() == Code::resource_exhausted) return {true, "the API server answered at length"};
-      throw;
-    }
+    return operon::sdk::probe_cluster(host(), call, *access.kubeconfig);
   }
 
  private:
