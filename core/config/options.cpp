@@ -187,6 +187,15 @@ std::vector<Option> rest_options() {
 
 std::vector<Option> job_options() {
   return {
+      {.key = "jobs.store",
+       .slot = AT(jobs.store),
+       .help = "Where runs are recorded: in this host's state folder, or as Run objects that all replicas share",
+       .choices = {"local", "kubernetes"}},
+      {.key = "jobs.objects_kept_max",
+       .slot = AT(jobs.objects_kept_max),
+       .help = "Ended runs that are kept where jobs.store is kubernetes",
+       .min = 0,
+       .max = 100000},
       {.key = "jobs.running_per_target_max",
        .slot = AT(jobs.running_per_target_max),
        .help = "Runs at a time on one target; more are queued"},

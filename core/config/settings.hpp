@@ -64,6 +64,8 @@ struct RestSettings {
 
 /// Limits of the job table.
 struct JobSettings {
+  std::string store = "local";  ///< or "kubernetes"
+  int64_t objects_kept_max = 1000;
   int64_t running_per_target_max = 10;
   int64_t running_per_runner_max = 1000;
   int64_t queued_max = 10000;

@@ -24,11 +24,13 @@ void add_files(const RunRequest& r, jobs::StartCommand& command) {
 }
 
 /// Secret by declaration; where nothing is declared, by name.
-std::vector<std::string> secret_variables(const ScenarioFacts& facts, const fields::Validated& values) {
+std::vector<std::string> secret_variables(const RunRequest& r, const ScenarioFacts& facts, const fields::Validated& values) {
   std::vector<std::string> names = values.secret_variables;
+  for (const auto& name : r.secret_variables)
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   if (!facts.known)
     for (const auto& [name, value] : values.environment)
-      if (base::is_secret_name(name)) names.push_back(name);
+      if (base::is_secret_name(name) && !r.secret_variables.contains(name)) names.push_back(name);
   return names;
 }
 
@@ -56,9 +58,9 @@ Error as_ours(const Error& e) {
 
 }  // namespace
 
-JobPort port_of(jobs::JobTable& table) {
-  return {[&table](std::string_view id) { return table.get(id); },
-          [&table](jobs::StartCommand command) { return table.start(std::move(command)); }};
+JobPort port_of(jobs::Jobs& all) {
+  return {[&all](std::string_view id) { return all.get(id); },
+          [&all](jobs::StartCommand command) { return all.start(std::move(command)); }};
 }
 
 RunFlow::RunFlow(plugin::Directory directory, targets::Targets& targets, JobPort jobs, FlowSettings settings)
@@ -69,6 +71,24 @@ jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
   const log::Scope scope(who.request_id, job_id);
   if (auto before = repeated(r, job_id)) return *before;
 
+  auto [start, secrets] = check(r, who, job_id);
+  try {
+    auto accepted = record_and_start(std::move(start));
+    remember(job_id, std::move(secrets));
+    return accepted;
+  } catch (const Error&) {
+    remember(job_id, std::move(secrets));  // there may be a record all the same, with words of its runner
+    throw;
+  }
+}
+
+jobs::StartCommand RunFlow::prepare(const RunRequest& r, const Who& who, const std::string& job_id) {
+  auto prepared = check(r, who, job_id);
+  remember(job_id, std::move(prepared.secrets));
+  return std::move(prepared.start);
+}
+
+RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std::string& job_id) const {
   const auto runner = choose(directory_, runner_kind, r.runner, settings_.defaults.runner);
   require_accepts(directory_, *runner, r.scenario_image);
   const ScenarioFacts facts =
@@ -80,14 +100,7 @@ jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
   start.job.provider = target.provider;
   start.request.target = {r.target_id, target.provider, target.cluster_name, target.cluster_api_url, target.kubeconfig};
   ask_runner(*runner, start, who);
-  try {
-    auto accepted = record_and_start(std::move(start));
-    remember(job_id, std::move(secrets));
-    return accepted;
-  } catch (const Error&) {
-    remember(job_id, std::move(secrets));  // there may be a record all the same, with words of its runner
-    throw;
-  }
+  return {std::move(start), std::move(secrets)};
 }
 
 /// The run has been accepted: nothing here may fail it.
@@ -147,7 +160,7 @@ jobs::StartCommand RunFlow::command(const RunRequest& r, const Who& who, const s
   c.request.scenario_run = facts.run;
   c.request.declared_variables = declared_variables(facts);
   c.request.variables_known = facts.known;
-  c.request.secret_variables = secret_variables(facts, values);
+  c.request.secret_variables = secret_variables(r, facts, values);
   c.request.environment = std::move(values.environment);
   c.request.kubeconfig_path = r.kubeconfig_path;
   c.request.pull = pull_credentials(r);

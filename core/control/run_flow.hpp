@@ -13,7 +13,7 @@
 #include "core/control/run_request.hpp"
 #include "core/control/run_secrets.hpp"
 #include "core/control/scenario_facts.hpp"
-#include "core/jobs/job_table.hpp"
+#include "core/jobs/jobs.hpp"
 #include "core/plugin/directory.hpp"
 #include "core/targets/targets.hpp"
 
@@ -39,7 +39,7 @@ struct JobPort {
   std::function<jobs::Accepted(jobs::StartCommand)> start;
 };
 /// The table itself; it must outlive the port.
-JobPort port_of(jobs::JobTable&);
+JobPort port_of(jobs::Jobs&);
 
 /// Thread-safe; blocks on the plugins that it asks, each under its deadline.
 class RunFlow {
@@ -49,9 +49,17 @@ class RunFlow {
   /// Throws Error; nothing was recorded then, unless the runner itself refused in `start`.
   jobs::Accepted start(const RunRequest&, const Who&);
 
+  /// The same for a run that is on record already, up to its start: that is the job table's. Throws Error.
+  jobs::StartCommand prepare(const RunRequest&, const Who&, const std::string& job_id);
+
   const FlowSettings& settings() const noexcept { return settings_; }
 
  private:
+  struct Prepared {
+    jobs::StartCommand start;
+    std::vector<base::KnownSecret> secrets;
+  };
+  Prepared check(const RunRequest&, const Who&, const std::string& job_id) const;
   std::optional<jobs::Accepted> repeated(const RunRequest&, const std::string& job_id) const;
   jobs::StartCommand command(const RunRequest&, const Who&, const std::string& job_id, const ScenarioFacts&,
                              const std::string& runner) const;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@ struct RunRequest {
   std::string target_id, cluster_name, scenario_image, scenario_name;
   std::string kubeconfig_path = "/home/krkn/.kube/config";
   std::map<std::string, std::string> environment;
+  std::set<std::string> secret_variables;  ///< of `environment`, besides those that the scenario declares
   std::vector<RunFile> files;
   std::optional<kinds::scenario_registry::AdhocRegistry> own_registry;  ///< registryUrl and scenarioRepository, with what goes with them
   std::string provider, registry, runner;                               ///< instance names; empty = not named

@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.hpp"
-#include "core/jobs/job_table.hpp"
+#include "core/jobs/jobs.hpp"
 #include "operon/kinds/job_runner_json.hpp"
 
 namespace operon::jobs {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/jobs/job_table.hpp"
+#include "core/jobs/jobs.hpp"
 
 namespace operon::jobs {
 

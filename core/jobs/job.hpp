@@ -39,4 +39,10 @@ struct JobFilter {
   std::string scenario_name, target_id, cluster_name;
 };
 
+inline bool matches(const Job& job, const JobFilter& filter) {
+  return (!filter.phase || job.phase == *filter.phase) && (filter.scenario_name.empty() || job.scenario_name == filter.scenario_name) &&
+         (filter.target_id.empty() || job.target_id == filter.target_id) &&
+         (filter.cluster_name.empty() || job.cluster_name == filter.cluster_name);
+}
+
 }  // namespace operon::jobs

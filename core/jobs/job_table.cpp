@@ -16,7 +16,7 @@ constexpr const char* revision_clean_key = "revision.clean";
 
 }  // namespace
 
-JobTable::Impl::Impl(std::shared_ptr<Store> store, const Runners& runners, LogHub& hub, base::Clock& clock, JobLimits limits)
+JobTable::Impl::Impl(std::shared_ptr<RunStore> store, const Runners& runners, LogHub& hub, base::Clock& clock, JobLimits limits)
     : store_(std::move(store)),
       runners_(runners),
       hub_(hub),
@@ -84,8 +84,13 @@ void JobTable::Impl::load_freeze() {
   const json stored = json::parse(*text, nullptr, false);
   if (!stored.is_object())
     throw Error(Code::data_loss, "the stored freeze cannot be read: run `operonctl freeze` or `unfreeze` on a fresh state database");
-  freeze_ = {stored.value("frozen", false), stored.value("reason", ""), stored.value("user", ""), stored.value("since", int64_t{0})};
-  if (freeze_.frozen) log::warn("frozen: no run starts", {{"reason", freeze_.reason}, {"user", freeze_.user}});
+  Freeze now{stored.value("frozen", false), stored.value("reason", ""), stored.value("user", ""), stored.value("since", int64_t{0})};
+  {
+    std::lock_guard lock(mutex_);
+    if (now.frozen == freeze_.frozen && now.since_unix_ms == freeze_.since_unix_ms) return;
+    freeze_ = now;
+  }
+  if (now.frozen) log::warn("frozen: no run starts", {{"reason", now.reason}, {"user", now.user}});
 }
 
 void JobTable::Impl::freeze(Freeze wanted) {
@@ -109,7 +114,7 @@ void JobTable::Impl::freeze(Freeze wanted) {
   }
 }
 
-JobTable::JobTable(std::shared_ptr<Store> store, const Runners& runners, LogHub& hub, base::Clock& clock, JobLimits limits)
+JobTable::JobTable(std::shared_ptr<RunStore> store, const Runners& runners, LogHub& hub, base::Clock& clock, JobLimits limits)
     : impl_(std::make_unique<Impl>(std::move(store), runners, hub, clock, limits)) {}
 JobTable::~JobTable() = default;
 
@@ -166,8 +171,28 @@ uint64_t JobTable::revision() const {
 std::shared_ptr<void> JobTable::subscribe(std::function<void()> listener) {
   return impl_->events_.subscribe(std::move(listener));
 }
-std::string JobTable::store_trouble() const {
+std::string JobTable::trouble() const {
   return impl_->store_->trouble();
+}
+
+std::optional<Job> JobTable::in_hand(std::string_view id) const {
+  std::lock_guard lock(impl_->mutex_);
+  const auto entry = impl_->find(id);
+  if (!entry || !entry->announced) return std::nullopt;
+  return impl_->shown(*entry);
+}
+void JobTable::take_up(const JobRecord& record) {
+  impl_->take_up(record);
+}
+void JobTable::ask_to_stop(const std::string& id) {
+  impl_->ask_to_stop(id);
+}
+void JobTable::record_removed(const JobRecord& record) {
+  impl_->record_removed(record);
+}
+void JobTable::reread_freeze() {
+  impl_->load_freeze();
+  impl_->dispatch();
 }
 
 void JobTable::wake() {

@@ -5,16 +5,14 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/jobs/job.hpp"
+#include "core/jobs/jobs.hpp"
 #include "core/jobs/log_hub.hpp"
-#include "operon/kinds/job_runner.hpp"
 
 namespace operon::base {
 class Clock;
@@ -22,8 +20,9 @@ class Clock;
 
 namespace operon::jobs {
 
-class Store;
+class RunStore;
 class Runners;
+struct JobRecord;
 
 struct JobLimits {
   unsigned running_per_target_max = 10;
@@ -37,95 +36,50 @@ struct JobLimits {
   int64_t kept_seconds_max = 7 * 24 * 3600;
 };
 
-/// Everything decided and checked: what `start` needs.
-struct StartCommand {
-  Job job;                                  ///< id, names, runner, user, digest, timeout
-  kinds::job_runner::StartRequest request;  ///< files name blobs in `blobs`
-  std::map<std::string, std::shared_ptr<const std::string>> blobs;
-};
-
-struct Accepted {
-  Job job;
-  bool repeated = false;  ///< the record was there before: same id, same digest
-};
-
-struct Stopped {
-  Job job;
-  bool confirmed = true;   ///< false: the runner has not confirmed within stop_answer_ms; the stop stays latched
-  bool was_ended = false;  ///< the run had ended by itself before
-};
-
-struct Page {
-  std::string jobs_json;       ///< "[{...},...]" in the form of the contract
-  std::string continue_token;  ///< empty on the last page
-};
-
-struct Freeze {
-  bool frozen = false;
-  std::string reason, user;
-  int64_t since_unix_ms = 0;
-};
-
-/// "frozen by ann: release day", for messages.
-std::string who_froze(const Freeze&);
-
-/// One change of one job, in order of revision.
-struct JobEvent {
-  uint64_t revision = 0;
-  std::shared_ptr<const std::string> job_json;  ///< the form of the contract
-};
-
-/// Thread-safe.
-class JobTable {
+/// The runs of one host, on a store of its own. Thread-safe.
+class JobTable final : public Jobs {
  public:
   /// All must outlive it. `Runners` of the host: core/jobs/instance_runners.hpp.
-  JobTable(std::shared_ptr<Store>, const Runners&, LogHub&, base::Clock&, JobLimits);
-  ~JobTable();
+  JobTable(std::shared_ptr<RunStore>, const Runners&, LogHub&, base::Clock&, JobLimits);
+  ~JobTable() override;
 
   /// Reads the store, asks each run's runner to recover, enforces latched stops, starts what was queued. Before readiness.
   void recover();
-  /// No new run; waits for start calls in flight, bounded.
-  void drain(std::chrono::milliseconds);
 
-  /// Records the intent, then starts or queues. Throws Error: ALREADY_EXISTS is never seen for the same digest (repeated = true);
-  /// FAILED_PRECONDITION for the same id with another digest; UNAVAILABLE while frozen (with the reason) or when the store cannot be
-  /// written; RESOURCE_EXHAUSTED at queued_max; the runner's own error otherwise, when nothing runs (the record then ends Failed). A start
-  /// of which that is not known, or that a busy runner will be asked for again, is accepted.
-  Accepted start(StartCommand);
-  /// Sees every start and stop that returned before. Absent: never heard of, or past retention.
-  std::optional<Job> get(std::string_view id) const;
-  /// Newest first. limit 0 = all. Throws Error(invalid_argument) for a bad continue token.
-  Page list(const JobFilter&, unsigned limit, std::string_view continue_token) const;
-  /// Latched and idempotent. Throws Error(not_found).
-  Stopped stop(std::string_view id);
-  /// Ends all runs that have not ended; returns ids still not confirmed at the deadline.
-  std::vector<std::string> stop_all(std::chrono::milliseconds);
+  Accepted start(StartCommand) override;
+  std::optional<Job> get(std::string_view id) const override;
+  Page list(const JobFilter&, unsigned limit, std::string_view continue_token) const override;
+  Stopped stop(std::string_view id) override;
+  std::vector<std::string> stop_all(std::chrono::milliseconds) override;
+  void freeze(std::string reason, std::string user) override;
+  void unfreeze(std::string user) override;
+  Freeze frozen() const override;
+  void drain(std::chrono::milliseconds) override;
+  void on_notify(const std::string& instance, std::string_view kind, std::string_view key) override;
+  std::optional<std::vector<JobEvent>> events_after(uint64_t revision, unsigned max) const override;
+  uint64_t revision() const override;
+  std::shared_ptr<void> subscribe(std::function<void()>) override;
+  std::string trouble() const override;
 
-  void freeze(std::string reason, std::string user);
-  void unfreeze(std::string user);
-  Freeze frozen() const;
+  // For a store that other hosts write to as well (core/jobs/cluster_jobs.hpp): what they did.
 
-  /// Something about this run changed: look again. Never blocks.
-  void on_notify(const std::string& instance, std::string_view kind, std::string_view key);
-
-  /// Events after `revision` that are still kept (`events_kept_max` 10,000); absent when some of them are gone already.
-  std::optional<std::vector<JobEvent>> events_after(uint64_t revision, unsigned max) const;
-  uint64_t revision() const;
-  /// Called after every change, on any thread; must not block. Returns a handle that ends the subscription when destroyed.
-  std::shared_ptr<void> subscribe(std::function<void()>);
+  /// The run, when this table has it in hand; what has ended is the store's to tell.
+  std::optional<Job> in_hand(std::string_view id) const;
+  /// A run that was recorded elsewhere: asks its runner what it has of it, and starts it when that is nothing. Never blocks.
+  void take_up(const JobRecord&);
+  /// As stop(), without waiting for anything.
+  void ask_to_stop(const std::string& id);
+  /// The record was deleted: what its runner and the log hub still have goes.
+  void record_removed(const JobRecord&);
+  /// Somebody else has stored another freeze.
+  void reread_freeze();
 
   /// Looks at once for what is due (time limits, retries, retention) instead of within a second. For clocks that jump.
   void wake();
-
-  /// For readiness: what is wrong with the store, empty when nothing.
-  std::string store_trouble() const;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// The contract's job object (krkn-operator contract, section 4), one line.
-std::string to_contract_json(const Job&);
 
 }  // namespace operon::jobs

@@ -1,54 +1,7 @@
-#include <algorithm>
-#include <charconv>
-
-#include "core/base/text.hpp"
 #include "core/jobs/job_table_state.hpp"
+#include "core/jobs/page_token.hpp"
 
 namespace operon::jobs {
-namespace {
-
-[[noreturn]] void bad_token() {
-  throw Error(
-      Error(Code::invalid_argument, "`continue` is not a token that this server gave: list again from the start").with_field("continue"));
-}
-
-/// base64url without padding of "created.id": clients put it into a query as it is.
-std::string make_token(const PageKey& key) {
-  std::string text = base::base64_encode(std::to_string(key.created_unix_ms) + "." + key.id);
-  text.erase(std::find(text.begin(), text.end(), '='), text.end());
-  std::replace(text.begin(), text.end(), '+', '-');
-  std::replace(text.begin(), text.end(), '/', '_');
-  return text;
-}
-
-std::optional<PageKey> read_token(std::string_view token) {
-  if (token.empty()) return std::nullopt;
-  if (token.size() > 256) bad_token();
-  std::string text(token);
-  std::replace(text.begin(), text.end(), '-', '+');
-  std::replace(text.begin(), text.end(), '_', '/');
-  text.append((4 - text.size() % 4) % 4, '=');
-  const auto plain = base::base64_decode(text);
-  if (!plain) bad_token();
-  const size_t dot = plain->find('.');
-  if (dot == std::string::npos) bad_token();
-  PageKey key;
-  const char* end = plain->data() + dot;
-  const auto [stopped, error] = std::from_chars(plain->data(), end, key.created_unix_ms);
-  key.id = plain->substr(dot + 1);
-  const bool id_good = !key.id.empty() && key.id.size() <= 64 &&
-                       std::all_of(key.id.begin(), key.id.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; });
-  if (error != std::errc() || stopped != end || key.created_unix_ms < 0 || !id_good) bad_token();
-  return key;
-}
-
-bool matches(const Job& job, const JobFilter& filter) {
-  return (!filter.phase || job.phase == *filter.phase) && (filter.scenario_name.empty() || job.scenario_name == filter.scenario_name) &&
-         (filter.target_id.empty() || job.target_id == filter.target_id) &&
-         (filter.cluster_name.empty() || job.cluster_name == filter.cluster_name);
-}
-
-}  // namespace
 
 std::optional<Job> JobTable::Impl::get(std::string_view id) const {
   {

@@ -1,5 +1,6 @@
 #include "core/jobs/job_table_state.hpp"
 #include "core/jobs/log_hub.hpp"
+#include "core/jobs/start_rules.hpp"
 #include "core/log/log.hpp"
 
 namespace operon::jobs {
@@ -25,17 +26,7 @@ void JobTable::Impl::recover() {
   std::vector<EntryPtr> all;
   {
     Lock lock(mutex_);
-    for (auto& record : store_->not_ended()) {
-      auto entry = std::make_shared<Entry>();
-      entry->record = std::move(record);
-      entry->stage = Stage::unsure;
-      entry->announced = true;
-      entry->written_revision = entry->job().revision;
-      entry->json = std::make_shared<const std::string>(entry->record.json);
-      metrics_.jobs[entry->job().phase].add(1);
-      insert(entry);
-      all.push_back(entry);
-    }
+    for (auto& record : store_->not_ended()) all.push_back(taken_up(std::move(record)));
     recovering_ = !all.empty();
     for (const auto& entry : all) hub_.expect(entry->job().id);
     for (const auto& entry : all) schedule_look(entry);
@@ -58,6 +49,40 @@ void JobTable::Impl::recover() {
   recovering_ = false;
   lock.unlock();
   dispatch();
+}
+
+EntryPtr JobTable::Impl::taken_up(JobRecord record) {
+  auto entry = std::make_shared<Entry>();
+  entry->record = std::move(record);
+  entry->stage = Stage::unsure;
+  entry->announced = true;
+  entry->written_revision = entry->job().revision;
+  entry->json = std::make_shared<const std::string>(entry->record.json);
+  metrics_.jobs[entry->job().phase].add(1);
+  insert(entry);
+  return entry;
+}
+
+void JobTable::Impl::take_up(const JobRecord& record) {
+  Lock lock(mutex_);
+  if (draining_ || find(record.job.id)) return;
+  const auto entry = taken_up(record);
+  hub_.expect(entry->job().id);
+  schedule_look(entry);
+}
+
+/// Of a run that goes on nothing is recorded any more: it is stopped, and removed from its runner when it has.
+void JobTable::Impl::record_removed(const JobRecord& record) {
+  {
+    Lock lock(mutex_);
+    if (find(record.job.id)) {
+      lock.unlock();
+      return ask_to_stop(record.job.id);
+    }
+    metrics_.jobs[record.job.phase].add(record.job.ended() ? -1 : 0);
+  }
+  if (record.cleanup != Cleanup::none) schedule_destroy(record);
+  hub_.forget(record.job.id);
 }
 
 /// Runs whose end was recorded but whose log was not archived, or that were to be removed from their runner.
@@ -178,7 +203,8 @@ void JobTable::Impl::resolve_unknown(const EntryPtr& entry) {
   try {
     pending = store_->pending(entry->job().id);
   } catch (const Error& e) {
-    return look_later(entry, std::string("the request of this run cannot be read: ") + e.what());
+    if (!definite(e.code())) return look_later(entry, std::string("the request of this run cannot be read: ") + e.what());
+    return end_now(entry, Phase::failed, "could not be started: " + std::string(e.what()));
   }
   bool stopping = false, tried = false, too_late = false, runs_now = false;
   std::string error;

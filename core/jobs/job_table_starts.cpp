@@ -1,5 +1,6 @@
 #include "core/jobs/crash_points.hpp"
 #include "core/jobs/job_table_state.hpp"
+#include "core/jobs/start_rules.hpp"
 #include "core/log/log.hpp"
 #include "operon/kinds/job_runner_json.hpp"
 
@@ -8,48 +9,14 @@ namespace {
 
 constexpr std::chrono::seconds repeat_wait_max{30};
 
-Error frozen_error(const Freeze& freeze) {
-  return Error(Error(Code::unavailable, who_froze(freeze) + "; no run starts until `operonctl unfreeze`").with_reason("Frozen"));
-}
-
-/// The runner has judged the request itself: asking again would not help, and nothing runs.
-bool definite(Code code) {
-  switch (code) {
-    case Code::unavailable:
-    case Code::deadline_exceeded:
-    case Code::cancelled:
-    case Code::internal:
-    case Code::unknown:
-    case Code::aborted:
-    case Code::resource_exhausted:
-      return false;
-    default:
-      return true;
-  }
-}
-
 }  // namespace
-
-Accepted JobTable::Impl::repeat(const Job& known, const StartCommand& command) const {
-  if (known.digest != command.job.digest) {
-    throw Error(Error(Code::failed_precondition,
-                      "this idempotency key belongs to run " + known.id + ", which was asked for with other values: use another key")
-                    .with_reason("IdempotencyKeyReused"));
-  }
-  return {known, true};
-}
 
 Accepted JobTable::Impl::start(StartCommand&& command) {
   const int64_t began = steady_ms();
   auto entry = std::make_shared<Entry>();
   Job& job = entry->record.job;
+  complete(command, limits_.timeout_seconds_default, clock_.unix_ms());
   job = command.job;
-  if (job.timeout_seconds <= 0) job.timeout_seconds = limits_.timeout_seconds_default;
-  command.request.timeout_seconds = job.timeout_seconds;
-  command.request.job_id = job.id;
-  command.request.object_name = job.pod_name();
-  if (job.created_unix_ms == 0) job.created_unix_ms = clock_.unix_ms();
-  job.phase = Phase::pending;
   entry->record.json = to_contract_json(job);
   // What is recorded is a copy: from the moment the entry is known, it belongs to the lock.
   const JobRecord first = entry->record;
@@ -59,18 +26,18 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
     if (const auto known = find(job.id)) {
       // One key, many requests at once: one starts it, the others wait for its answer.
       changed_.wait_for(lock, repeat_wait_max, [&] { return known->stage != Stage::recording && known->stage != Stage::starting; });
-      if (known->announced) return repeat(shown(*known), command);
+      if (known->announced) return repeat_of(shown(*known), command.job.digest);
       const bool over = known->stage == Stage::ended;
       lock.unlock();
       // The one that we waited for may have found the record of a run that ended long ago.
-      if (const auto stored = over ? store_->get(job.id) : std::nullopt) return repeat(stored->job, command);
+      if (const auto stored = over ? store_->get(job.id) : std::nullopt) return repeat_of(stored->job, command.job.digest);
       throw Error(Code::unavailable, "the same start is being recorded by another request: try again");
     }
     if (freeze_.frozen || draining_) {
       const Freeze freeze = freeze_;
       const bool draining = draining_;
       lock.unlock();
-      if (const auto known = store_->get(job.id)) return repeat(known->job, command);
+      if (const auto known = store_->get(job.id)) return repeat_of(known->job, command.job.digest);
       throw draining ? Error(Code::unavailable, "operon is stopping: no new run is accepted") : frozen_error(freeze);
     }
     runs_now = queue_.try_run(target_key(job), job.runner);
@@ -92,6 +59,7 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
     refused = e;
   }
   if (recorded) crash_point(CrashPoint::start_after_record);
+  if (recorded) pending.request.owner = store_->owner(first.job.id);
   if (recorded) hub_.expect(first.job.id);
   {
     Lock lock(mutex_);
@@ -117,7 +85,7 @@ Accepted JobTable::Impl::start(StartCommand&& command) {
     if (refused) throw Error(*refused);
     const auto known = store_->get(job.id);
     if (!known) throw Error(Code::unavailable, "the record of run " + job.id + " is being removed: use another key");
-    return repeat(known->job, command);
+    return repeat_of(known->job, command.job.digest);
   }
   events_.tell();
   std::optional<Error> error;
@@ -217,6 +185,21 @@ bool JobTable::Impl::start_failed(const EntryPtr& entry, const Error& e) {
   return false;
 }
 
+/// What its start needs cannot be read: for good, or only now.
+void JobTable::Impl::request_missing(const EntryPtr& entry, const Error& e) {
+  const std::string why = "could not be started: " + std::string(e.what());
+  if (definite(e.code())) return end_now(entry, Phase::failed, why, false);
+  {
+    Lock lock(mutex_);
+    if (entry->stage == Stage::ended) return;
+    leave_running(*entry);
+    entry->stage = Stage::unsure;
+    entry->look_again_ms = steady_ms() + 1000;
+    set_message(*entry, "not started yet, trying again: " + std::string(e.what()));
+  }
+  events_.tell();
+}
+
 void JobTable::Impl::dispatch() {
   for (;;) {
     EntryPtr entry;
@@ -252,7 +235,7 @@ void JobTable::Impl::start_queued(const EntryPtr& entry) {
   if (pending) {
     run_start(entry, *pending, error);
   } else {
-    start_failed(entry, *error);
+    request_missing(entry, *error);
     Lock lock(mutex_);
     --starting_;
     changed_.notify_all();

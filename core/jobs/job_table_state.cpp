@@ -24,6 +24,7 @@ std::string who_froze(const Freeze& freeze) {
 TableMetrics::TableMetrics() {
   for (const auto phase : {Phase::pending, Phase::running, Phase::succeeded, Phase::failed, Phase::stopped}) {
     jobs[phase] = metrics::gauge("operon_jobs", "Runs by phase", {{"phase", kind::to_string(phase)}});
+    jobs[phase].set(0);  // a table before this one may have counted
     if (kind::terminal(phase))
       ends[phase] = metrics::counter("operon_job_ends_total", "Runs that ended", {{"phase", kind::to_string(phase)}});
   }

@@ -67,7 +67,7 @@ struct TableMetrics {
 struct JobTable::Impl {
   using Lock = std::unique_lock<std::mutex>;
 
-  Impl(std::shared_ptr<Store>, const Runners&, LogHub&, base::Clock&, JobLimits);
+  Impl(std::shared_ptr<RunStore>, const Runners&, LogHub&, base::Clock&, JobLimits);
   ~Impl();
 
   // job_table.cpp
@@ -95,10 +95,10 @@ struct JobTable::Impl {
 
   // job_table_starts.cpp: without the lock
   Accepted start(StartCommand&&);
-  Accepted repeat(const Job& known, const StartCommand&) const;
   /// Hands it to its runner. True: the runner has answered well (or has it after all). Sets `error` for the one who asked.
   bool run_start(const EntryPtr&, const PendingRequest&, std::optional<Error>& error);
   bool start_failed(const EntryPtr&, const Error&);
+  void request_missing(const EntryPtr&, const Error&);
   void start_queued(const EntryPtr&);
   void dispatch();
 
@@ -117,7 +117,10 @@ struct JobTable::Impl {
 
   // job_table_recovery.cpp
   void recover();
+  EntryPtr taken_up(JobRecord);  ///< with the lock
+  void take_up(const JobRecord&);
   void take_up_ended();
+  void record_removed(const JobRecord&);
   void schedule_look(const EntryPtr&);  ///< with the lock
   void look(const EntryPtr&);
   void inspect(const EntryPtr&, const RunnerClient&);
@@ -129,6 +132,7 @@ struct JobTable::Impl {
 
   // job_table_stops.cpp
   Stopped stop(std::string_view id);
+  void ask_to_stop(const std::string& id);
   Stopped stop_ended(const JobRecord&);
   std::vector<std::string> stop_all(std::chrono::milliseconds);
   void latch_stop(Entry&);             ///< with the lock
@@ -152,7 +156,7 @@ struct JobTable::Impl {
   std::optional<Job> get(std::string_view id) const;
   Page list(const JobFilter&, unsigned limit, std::string_view token) const;
 
-  const std::shared_ptr<Store> store_;
+  const std::shared_ptr<RunStore> store_;
   const Runners& runners_;
   LogHub& hub_;
   base::Clock& clock_;

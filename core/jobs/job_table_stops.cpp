@@ -56,6 +56,25 @@ Stopped JobTable::Impl::stop(std::string_view id) {
   return {shown(*entry), ended, false};
 }
 
+void JobTable::Impl::ask_to_stop(const std::string& id) {
+  EntryPtr entry;
+  {
+    Lock lock(mutex_);
+    entry = find(id);
+    if (entry && entry->stage == Stage::recording) entry->record.job.stop_requested = true;
+    if (entry && entry->announced) latch_stop(*entry);
+  }
+  if (entry) {
+    enforce_stop(entry);
+    events_.tell();
+  } else {  // it has ended: what its runner still has of it goes
+    Lock lock(mutex_);
+    destroy_wanted_.try_emplace(id);
+    upkeep_due_ = true;
+    upkeep_wake_.notify_all();
+  }
+}
+
 Stopped JobTable::Impl::stop_ended(const JobRecord& record) {
   const bool by_itself = !(record.job.stop_requested && record.job.phase == Phase::stopped);
   if (!record.job.ended()) return {record.job, false, false};  // not taken up yet after a restart

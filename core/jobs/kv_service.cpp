@@ -28,7 +28,7 @@ std::string key_of(const json& request, const char* member, const KvLimits& limi
 
 class KvService final : public base::Service {
  public:
-  KvService(std::shared_ptr<Store> store, const KvLimits& limits) : store_(std::move(store)), limits_(limits), pool_(2, 1) {}
+  KvService(std::shared_ptr<KvStore> store, const KvLimits& limits) : store_(std::move(store)), limits_(limits), pool_(2, 1) {}
   ~KvService() override { pool_.stop(); }
 
   std::string_view id() const noexcept override { return "operon.host.kv/1"; }
@@ -94,14 +94,14 @@ class KvService final : public base::Service {
     return answer;
   }
 
-  const std::shared_ptr<Store> store_;
+  const std::shared_ptr<KvStore> store_;
   const KvLimits limits_;
   WorkerPool pool_;
 };
 
 }  // namespace
 
-std::shared_ptr<base::Service> make_kv_service(std::shared_ptr<Store> store, KvLimits limits) {
+std::shared_ptr<base::Service> make_kv_service(std::shared_ptr<KvStore> store, KvLimits limits) {
   return std::make_shared<KvService>(std::move(store), limits);
 }
 

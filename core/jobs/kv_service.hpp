@@ -18,6 +18,6 @@ struct KvLimits {
   unsigned calls_queued_max = 1000;
 };
 
-std::shared_ptr<base::Service> make_kv_service(std::shared_ptr<Store>, KvLimits = {});
+std::shared_ptr<base::Service> make_kv_service(std::shared_ptr<KvStore>, KvLimits = {});
 
 }  // namespace operon::jobs

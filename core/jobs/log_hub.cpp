@@ -264,6 +264,18 @@ void LogHub::end(const std::string& job_id, std::function<void()> done) {
   done();
 }
 
+bool LogHub::has(const std::string& job_id) const {
+  if (!file_name_safe(job_id)) return false;
+  if (impl_->find(job_id)) return true;
+  const LogPaths paths(impl_->dir_, job_id);
+  return ::access(paths.archive.c_str(), F_OK) == 0 || ::access(paths.spool.c_str(), F_OK) == 0;
+}
+
+void LogHub::keep(const std::string& job_id, std::string_view text) {
+  if (!file_name_safe(job_id) || has(job_id)) return;
+  base::write_file_atomic(LogPaths(impl_->dir_, job_id).spool, text);
+}
+
 void LogHub::forget(const std::string& job_id) {
   if (!file_name_safe(job_id)) return;
   if (const auto log = impl_->find(job_id)) {

@@ -59,6 +59,10 @@ class LogHub {
   void begin(const std::string& job_id, const std::string& runner, const std::optional<kinds::job_runner::Handle>&);
   /// The run ended: the hub reads what is left (bounded), then archives. `done` is called when the runner's copy is not needed any more.
   void end(const std::string& job_id, std::function<void()> done);
+  /// Whether anything of that log is here: being read, spooled or archived.
+  bool has(const std::string& job_id) const;
+  /// What is still known of a log that was read elsewhere, for readers to come. Does nothing when has().
+  void keep(const std::string& job_id, std::string_view text);
   /// The record is past retention.
   void forget(const std::string& job_id);
   /// `waker` is called (any thread, must not block) when a reader that answered `wait` should try again.

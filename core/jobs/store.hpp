@@ -60,14 +60,14 @@ struct KvPage {
   bool more = false;
 };
 
-/// Thread-safe. Everything throws Error: unavailable naming the place and the engine's reason (reason() = "DiskFull" when there is no
-/// room), data_loss when what is stored makes no sense.
-class Store {
+/// Records of runs. Thread-safe. Everything throws Error: unavailable naming the place and the engine's reason (reason() = "DiskFull" when
+/// there is no room), data_loss when what is stored makes no sense.
+class RunStore {
  public:
   /// Called once, on a thread of the store; must not block. The error is absent when the write is durable.
   using Written = std::function<void(const std::optional<Error>&)>;
 
-  virtual ~Store() = default;
+  virtual ~RunStore() = default;
 
   /// Durable when it returns. False: a record of that id was there already, nothing was written.
   virtual bool insert(const JobRecord&, const PendingRequest&) = 0;
@@ -91,9 +91,21 @@ class Store {
   virtual uint64_t revision_max() const = 0;
   virtual std::map<Phase, uint64_t> count_ended() const = 0;
 
+  /// The object that a run's own objects belong to; absent where a record is no object.
+  virtual std::optional<kinds::job_runner::Owner> owner(std::string_view) const { return std::nullopt; }
+
   /// Single values of the host (freeze, revisions). Durable when it returns.
   virtual void set_meta(const std::string& key, const std::string& value) = 0;
   virtual std::optional<std::string> meta(std::string_view key) const = 0;
+
+  /// What is wrong at the moment (the last write failed), empty when nothing.
+  virtual std::string trouble() const = 0;
+};
+
+/// What plugins keep. Thread-safe; throws as RunStore does.
+class KvStore {
+ public:
+  virtual ~KvStore() = default;
 
   /// Keys of one plugin instance. Throws Error(resource_exhausted) when a new key would be the `keys_max` + 1st.
   virtual void kv_put(const std::string& instance, const std::string& key, const std::string& value, uint64_t keys_max) = 0;
@@ -102,9 +114,9 @@ class Store {
   virtual bool kv_delete(const std::string& instance, const std::string& key) = 0;
   /// Keys that begin with `prefix` and come after `after`, in byte order.
   virtual KvPage kv_list(std::string_view instance, std::string_view prefix, std::string_view after, unsigned limit) const = 0;
-
-  /// What is wrong at the moment (the last write failed), empty when nothing.
-  virtual std::string trouble() const = 0;
 };
+
+/// Both, in one database.
+class Store : public RunStore, public KvStore {};
 
 }  // namespace operon::jobs

@@ -16,7 +16,7 @@ void append(std::string& into, uint64_t id, const char* event, std::string_view 
 
 }  // namespace
 
-EventStream::EventStream(jobs::JobTable& table, base::Clock& clock, const EventStreamOptions& options)
+EventStream::EventStream(jobs::Jobs& table, base::Clock& clock, const EventStreamOptions& options)
     : table_(table), clock_(clock), options_(options), last_sent_(clock.steady()) {
   // Subscribed before the first look, so that nothing falls between.
   subscription_ = table_.subscribe([signal = signal_] { signal->raise(); });

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/http/message.hpp"
-#include "core/jobs/job_table.hpp"
+#include "core/jobs/jobs.hpp"
 #include "core/rest/signal.hpp"
 
 namespace operon::base {
@@ -27,7 +27,7 @@ struct EventStreamOptions {
 /// lost and the client must list again; `stop` {"message"} when the host stops. A comment after each silent heartbeat period.
 class EventStream final : public http::StreamSource {
  public:
-  EventStream(jobs::JobTable&, base::Clock&, const EventStreamOptions&);
+  EventStream(jobs::Jobs&, base::Clock&, const EventStreamOptions&);
 
   Got read(std::string& into, size_t max) override;
   void set_waker(std::function<void()>) override;
@@ -40,7 +40,7 @@ class EventStream final : public http::StreamSource {
   void open(std::string& into);
   bool append_events(std::string& into, size_t max);
 
-  jobs::JobTable& table_;
+  jobs::Jobs& table_;
   base::Clock& clock_;
   const EventStreamOptions options_;
   std::shared_ptr<Signal> signal_ = std::make_shared<Signal>();

@@ -32,6 +32,7 @@ http::Response logs(Services& s, const http::Request& request) {
     const auto job = s.jobs.get(id);
     if (!job) throw Error(Code::not_found, "Job with ID '" + base::printable(id) + "' not found");
     options.ended = kinds::job_runner::terminal(job->phase);
+    s.jobs.prepare_log(*job);
     return text_stream(
         std::make_unique<LogStream>([&](std::function<void()> waker) { return s.logs.open(id, options, std::move(waker)); }));
   } catch (const Error& e) {

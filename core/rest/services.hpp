@@ -8,7 +8,7 @@
 
 #include "core/control/run_flow.hpp"
 #include "core/http/router.hpp"
-#include "core/jobs/job_table.hpp"
+#include "core/jobs/jobs.hpp"
 #include "core/jobs/log_hub.hpp"
 #include "core/plugin/directory.hpp"
 #include "core/targets/targets.hpp"
@@ -36,7 +36,7 @@ struct Services {
   plugin::Directory plugins;
   targets::Targets& targets;
   control::RunFlow& run_flow;
-  jobs::JobTable& jobs;
+  jobs::Jobs& jobs;
   jobs::LogHub& logs;
   base::Clock& clock;
   Settings settings;

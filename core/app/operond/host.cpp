@@ -16,7 +16,9 @@
 #include "core/app/operond/state_dir.hpp"
 #include "core/base/clock_service.hpp"
 #include "core/config/reload.hpp"
+#include "core/control/run_object_reader.hpp"
 #include "core/http/server.hpp"
+#include "core/jobs/cluster_jobs.hpp"
 #include "core/jobs/instance_runners.hpp"
 #include "core/jobs/kv_service.hpp"
 #include "core/jobs/sqlite_store.hpp"
@@ -59,6 +61,8 @@ struct Host::Parts {
   void load_plugins(const config::Settings&);
   void recover(const config::Settings&);
   std::unique_ptr<targets::Targets> make_targets(const config::Settings&);
+  std::unique_ptr<jobs::Jobs> make_jobs(const config::Settings&);
+  void take_up_runs(const config::Settings&);
   void serve(const config::Settings&);
   std::string plugin_trouble() const;
   bool stop(milliseconds grace);
@@ -71,14 +75,15 @@ struct Host::Parts {
   std::shared_ptr<jobs::Store> store;
   std::shared_ptr<net::Client> http_client;
   std::shared_ptr<ClusterConnection> cluster;
-  std::atomic<jobs::JobTable*> notified{nullptr};  // plugins notify before the table is there, and after it has gone
+  std::atomic<jobs::Jobs*> notified{nullptr};  // plugins notify before the table is there, and after it has gone
   plugin::Instances instances;
   jobs::InstanceRunners runners{instances};
   std::unique_ptr<targets::Targets> targets;
   std::unique_ptr<Leading> leading;
   std::unique_ptr<jobs::LogHub> logs;
-  std::unique_ptr<jobs::JobTable> jobs;
+  std::unique_ptr<jobs::Jobs> jobs;
   std::unique_ptr<control::RunFlow> run_flow;
+  std::unique_ptr<control::RunObjectReader> run_reader;
   std::unique_ptr<rest::Services> services;
   std::unique_ptr<http::Server> rest_server;
   bool stopped = false;
@@ -125,7 +130,7 @@ void Host::Parts::load_plugins(const config::Settings& settings) {
     return rules;
   }));
   instances.on_notify([this](const std::string& instance, std::string_view kind, std::string_view key) {
-    if (auto* table = notified.load(std::memory_order_acquire)) table->on_notify(instance, kind, key);
+    if (auto* all = notified.load(std::memory_order_acquire)) all->on_notify(instance, kind, key);
   });
   instances.load(instance_specs(settings));
   readiness.add("plugins", [this] { return plugin_trouble(); });
@@ -143,21 +148,49 @@ std::unique_ptr<targets::Targets> Host::Parts::make_targets(const config::Settin
   return shared;
 }
 
-void Host::Parts::recover(const config::Settings& settings) {
+/// Where runs are recorded; on a cluster also which replica starts them.
+std::unique_ptr<jobs::Jobs> Host::Parts::make_jobs(const config::Settings& settings) {
   auto& clock = base::system_clock();
-  const auto directory = plugin::directory_of(instances);
+  const auto limits = job_limits(settings.jobs);
+  if (settings.jobs.store == "local") return std::make_unique<jobs::JobTable>(store, runners, *logs, clock, limits);
+  const auto client = cluster->client();
+  return std::make_unique<jobs::ClusterJobs>(client, client->config().name_space, runners, *logs, clock, limits);
+}
+
+void Host::Parts::take_up_runs(const config::Settings& settings) {
+  auto* shared_targets = dynamic_cast<targets::ClusterTargets*>(targets.get());
+  auto* shared_jobs = dynamic_cast<jobs::ClusterJobs*>(jobs.get());
+  if (auto* table = dynamic_cast<jobs::JobTable*>(jobs.get())) table->recover();
+  if (shared_jobs != nullptr) {
+    const auto client = cluster->client();
+    run_reader = std::make_unique<control::RunObjectReader>(*run_flow, client, client->config().name_space, base::system_clock());
+    shared_jobs->set_reader({[this](const nlohmann::json& run) { return run_reader->command(run); }});
+  }
+  targets->resume();
+  if (shared_jobs != nullptr) shared_jobs->resume();
+  if (shared_targets == nullptr && shared_jobs == nullptr) return;
+  const auto lead = [shared_targets, shared_jobs] {
+    if (shared_targets != nullptr) shared_targets->lead();
+    if (shared_jobs != nullptr) shared_jobs->lead();
+  };
+  const auto follow = [shared_targets, shared_jobs] {
+    if (shared_jobs != nullptr) shared_jobs->follow();
+    if (shared_targets != nullptr) shared_targets->follow();
+  };
+  leading = take_part(*cluster->client(), settings.leader_election, lead, follow);
+}
+
+void Host::Parts::recover(const config::Settings& settings) {
   targets = make_targets(settings);
   logs = std::make_unique<jobs::LogHub>(state.path() / "logs", runners, log_limits(settings.logs));
-  jobs = std::make_unique<jobs::JobTable>(store, runners, *logs, clock, job_limits(settings.jobs));
-  readiness.add("store", [this] { return jobs->store_trouble(); });
-  run_flow = std::make_unique<control::RunFlow>(directory, *targets, control::port_of(*jobs), flow_settings(settings));
+  jobs = make_jobs(settings);
+  readiness.add("store", [this] { return jobs->trouble(); });
+  auto flow = flow_settings(settings);
+  // Of one cluster's several installations, each has job ids of its own.
+  if (settings.jobs.store == "kubernetes") flow.name_space = cluster->client()->config().name_space;
+  run_flow = std::make_unique<control::RunFlow>(plugin::directory_of(instances), *targets, control::port_of(*jobs), std::move(flow));
   notified.store(jobs.get(), std::memory_order_release);
-  jobs->recover();
-  targets->resume();
-  if (auto* shared = dynamic_cast<targets::ClusterTargets*>(targets.get())) {
-    leading = take_part(
-        *cluster->client(), settings.leader_election, [shared] { shared->lead(); }, [shared] { shared->follow(); });
-  }
+  take_up_runs(settings);
 }
 
 /// Connections that used up the descriptors would keep out the probes and the stop of a run, and every run would fail to start.
@@ -211,6 +244,7 @@ bool Host::Parts::stop(milliseconds grace) {
   bool whole = true;
   if (rest_server) whole = rest_server->drain(std::max(left(instances_stop_max), left(milliseconds(0)) / 2));
   leading.reset();
+  if (auto* shared = dynamic_cast<jobs::ClusterJobs*>(jobs.get())) shared->stop_working();
   if (targets) targets->stop();
   if (logs) logs->stop();
   notified.store(nullptr, std::memory_order_release);

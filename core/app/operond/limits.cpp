@@ -77,7 +77,7 @@ jobs::JobLimits job_limits(const config::JobSettings& jobs) {
   limits.stop_grace_seconds = jobs.stop_grace_seconds;
   limits.stop_answer_ms = ms(jobs.stop_answer_ms);
   limits.runner_copy_kept_seconds = jobs.runner_copy_kept_seconds;
-  limits.jobs_kept_max = static_cast<uint64_t>(jobs.jobs_kept_max);
+  limits.jobs_kept_max = static_cast<uint64_t>(jobs.store == "kubernetes" ? jobs.objects_kept_max : jobs.jobs_kept_max);
   limits.kept_seconds_max = jobs.kept_seconds_max;
   return limits;
 }

@@ -72,7 +72,7 @@ TEST_CASE("a store that cannot be written refuses new runs, stops running ones, 
   table.on_notify("fake", "job", "ended");
   REQUIRE(eventually([&] { return table.get("ended")->phase == Phase::succeeded; }));
   CHECK(store->real->not_ended().size() == 2);
-  CHECK(table.store_trouble() == "full");
+  CHECK(table.trouble() == "full");
   store->full = false;
   table.wake();
   REQUIRE(eventually([&] { return store->real->not_ended().empty(); }));
@@ -84,10 +84,10 @@ TEST_CASE("a store that can be written again is found out without anybody who as
   BrokenHost host;
   host.store->full = true;
   CHECK_THROWS_AS(host.table.start(command("new")), Error);
-  CHECK(host.table.store_trouble() == "full");
+  CHECK(host.table.trouble() == "full");
   host.store->full = false;
   host.table.wake();
-  CHECK(eventually([&] { return host.table.store_trouble().empty(); }));
+  CHECK(eventually([&] { return host.table.trouble().empty(); }));
 }
 
 TEST_CASE("a log that was archived and could not be recorded so does not keep its run at the runner") {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/jobs/job_table.hpp"
 #include "core/jobs/runners.hpp"
 #include "core/rest/services.hpp"
 #include "tests/unit/targets/fake_instance.hpp"
