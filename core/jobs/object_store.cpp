@@ -395,7 +395,7 @@ void ObjectStore::set_cleanup(const std::string& id, Cleanup cleanup, Written wr
 
 std::optional<JobRecord> ObjectStore::get(std::string_view id) const {
   const auto row = find(id);
-  if (!row) return std::nullopt;
+  if (!row || !row->accepted) return std::nullopt;  // an applied Run is not yet a run
   return row->record;
 }
 

@@ -6,6 +6,7 @@ std::optional<RunIndex::Taken> RunIndex::put(RowPtr row) {
   RowPtr before;
   {
     std::lock_guard lock(mutex_);
+    if (removed_uids_.contains(row->uid)) return std::nullopt;
     if (const auto found = by_name_.find(row->name); found != by_name_.end()) {
       before = found->second;
       if (before->version >= row->version) return std::nullopt;
@@ -24,6 +25,11 @@ RowPtr RunIndex::remove(std::string_view name, std::string_view uid) {
   RowPtr row;
   {
     std::lock_guard lock(mutex_);
+    if (removed_uids_.emplace(uid).second) removed_.emplace_back(uid);
+    if (removed_.size() > removed_kept_max) {
+      removed_uids_.erase(removed_.front());
+      removed_.pop_front();
+    }
     const auto found = by_name_.find(name);
     if (found == by_name_.end() || found->second->uid != uid) return nullptr;
     row = found->second;

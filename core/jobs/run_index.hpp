@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +20,8 @@ namespace operon::jobs {
 
 using RowPtr = std::shared_ptr<const RunRow>;
 
-/// Thread-safe. Never goes back: a version older than the one it has is not taken.
+/// Thread-safe. Never goes back: a version older than the one it has is not taken, nor is a Run that has been deleted (the answer to a
+/// write may come after the news of the deletion).
 class RunIndex {
  public:
   /// What was there before, when this one was newer; otherwise absent.
@@ -36,12 +39,16 @@ class RunIndex {
   bool wait(std::string_view id, std::chrono::milliseconds timeout, const std::function<bool(const RowPtr&)>& condition) const;
 
  private:
+  static constexpr size_t removed_kept_max = 4096;
+
   RowPtr find_locked(std::string_view id) const;
 
   mutable std::mutex mutex_;
   mutable std::condition_variable moved_;
   std::map<PageKey, RowPtr> ordered_;
   std::map<std::string, RowPtr, std::less<>> by_id_, by_name_;
+  std::set<std::string, std::less<>> removed_uids_;
+  std::deque<std::string> removed_;  ///< the same, oldest first
 };
 
 }  // namespace operon::jobs
