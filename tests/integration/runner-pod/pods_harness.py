@@ -74,9 +74,13 @@ class PodTest(unittest.TestCase):
         self.token = self.make_account()
         self.kubeconfig = self.make_kubeconfig()
 
+    def rules(self):
+        """What the plugin's manifest asks for."""
+        return json.loads((BUILD / "plugins/librunner-pod.so.manifest.json").read_text())["permissions"]
+
     def make_account(self):
-        """An account that may do what the plugin's manifest says, and nothing else; its token."""
-        rules = json.loads((BUILD / "plugins/librunner-pod.so.manifest.json").read_text())["permissions"]
+        """An account that may do what rules() say, and nothing else; its token."""
+        rules = self.rules()
         kubectl("create", "serviceaccount", "operon", "-n", self.namespace)
         kubectl("apply", "-n", self.namespace, "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": [
             {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "operon"}, "rules": rules},
