@@ -274,7 +274,7 @@ Stopped ClusterJobs::stop(std::string_view id) {
   if (!row) throw Error(Code::not_found, "Job with ID '" + base::printable(id) + "' not found");
   const auto table = impl_->table();
   if (!table || !row->accepted) return impl_->stop_elsewhere(row);
-  if (!row->record.job.ended()) table->take_up(row->record);
+  table->take_up(row->record.job.id, [&] { return impl_->store->open_record(row->record.job.id); });
   return table->stop(id);
 }
 
@@ -288,8 +288,9 @@ std::vector<std::string> ClusterJobs::stop_all(std::chrono::milliseconds bound) 
     impl_->stops.post("", [impl = impl_.get(), row] {
       const auto table = impl->table();
       if (!table || !row->accepted) return impl->store->ask_to_stop(*row);
-      table->take_up(row->record);
-      table->ask_to_stop(row->record.job.id);
+      const std::string& id = row->record.job.id;
+      table->take_up(id, [&] { return impl->store->open_record(id); });
+      table->ask_to_stop(id);
     });
   }
   std::vector<std::string> unconfirmed;

@@ -181,8 +181,8 @@ std::optional<Job> JobTable::in_hand(std::string_view id) const {
   if (!entry || !entry->announced) return std::nullopt;
   return impl_->shown(*entry);
 }
-void JobTable::take_up(const JobRecord& record) {
-  impl_->take_up(record);
+void JobTable::take_up(const std::string& id, const std::function<std::optional<JobRecord>()>& newest) {
+  impl_->take_up(id, newest);
 }
 void JobTable::ask_to_stop(const std::string& id) {
   impl_->ask_to_stop(id);

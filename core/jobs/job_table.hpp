@@ -65,8 +65,9 @@ class JobTable final : public Jobs {
 
   /// The run, when this table has it in hand; what has ended is the store's to tell.
   std::optional<Job> in_hand(std::string_view id) const;
-  /// A run that was recorded elsewhere: asks its runner what it has of it, and starts it when that is nothing. Never blocks.
-  void take_up(const JobRecord&);
+  /// A run that was recorded elsewhere: asks its runner what it has of it, and starts it when that is nothing. `newest` is its record as it
+  /// is now, absent when there is nothing to take up; called under the table's lock, after every end of ours that is durable. Never blocks.
+  void take_up(const std::string& id, const std::function<std::optional<JobRecord>()>& newest);
   /// As stop(), without waiting for anything.
   void ask_to_stop(const std::string& id);
   /// The record was deleted: what its runner and the log hub still have goes.

@@ -63,10 +63,12 @@ EntryPtr JobTable::Impl::taken_up(JobRecord record) {
   return entry;
 }
 
-void JobTable::Impl::take_up(const JobRecord& record) {
+void JobTable::Impl::take_up(const std::string& id, const std::function<std::optional<JobRecord>()>& newest) {
   Lock lock(mutex_);
-  if (draining_ || find(record.job.id)) return;
-  const auto entry = taken_up(record);
+  if (draining_ || find(id)) return;
+  auto record = newest();
+  if (!record) return;
+  const auto entry = taken_up(std::move(*record));
   hub_.expect(entry->job().id);
   schedule_look(entry);
 }

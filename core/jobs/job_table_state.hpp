@@ -118,7 +118,7 @@ struct JobTable::Impl {
   // job_table_recovery.cpp
   void recover();
   EntryPtr taken_up(JobRecord);  ///< with the lock
-  void take_up(const JobRecord&);
+  void take_up(const std::string& id, const std::function<std::optional<JobRecord>()>& newest);
   void take_up_ended();
   void record_removed(const JobRecord&);
   void schedule_look(const EntryPtr&);  ///< with the lock

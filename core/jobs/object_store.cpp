@@ -314,6 +314,11 @@ const std::string& ObjectStore::name_space() const {
 RowPtr ObjectStore::row(std::string_view id) const {
   return impl_->index.find(id);
 }
+std::optional<JobRecord> ObjectStore::open_record(std::string_view id) const {
+  const auto row = impl_->index.find(id);
+  if (!row || !row->accepted || row->record.job.ended()) return std::nullopt;
+  return row->record;
+}
 RowPtr ObjectStore::row_of_name(std::string_view name) const {
   return impl_->index.find_name(name);
 }

@@ -61,6 +61,8 @@ class ObjectStore final : public RunStore {
 
   const std::string& name_space() const;
   RowPtr row(std::string_view id) const;
+  /// The record of an accepted run that has not ended, as it is known now; asks nobody.
+  std::optional<JobRecord> open_record(std::string_view id) const;
   RowPtr row_of_name(std::string_view name) const;
   std::vector<RowPtr> rows() const;  ///< newest first
   /// Newest first, ended or not, after `after`, at most `limit` (0 = all).

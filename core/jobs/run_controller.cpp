@@ -95,10 +95,14 @@ struct RunController::Impl {
       if (!job.ended()) accept(*leading, *row);
       return std::nullopt;
     }
-    if (!job.ended()) leading->take_up(row->record);
+    take_up(*leading, job.id);
     // Stopped by kubectl or on another host; an ended one's objects go.
     if (row->stop_asked && row->record.cleanup != Cleanup::none) leading->ask_to_stop(job.id);
     return std::nullopt;
+  }
+
+  void take_up(JobTable& leading, const std::string& id) {
+    leading.take_up(id, [this, &id] { return store.open_record(id); });
   }
 
   std::optional<milliseconds> deleted(JobTable& leading, const RunRow& row) {
@@ -108,7 +112,7 @@ struct RunController::Impl {
       store.let_go(row);
       return std::nullopt;
     }
-    leading.take_up(row.record);
+    take_up(leading, job.id);
     leading.ask_to_stop(job.id);
     if (clock.unix_ms() - row.deleting_since_ms < deletion_ms_max.count()) return look_again_while_deleting;
     log::warn("a deleted Run is let go although its runner has not confirmed that it was stopped",

@@ -169,10 +169,10 @@ class Runs(unittest.TestCase):
         self.assertEqual({(status, message) for status, _, message in answers}, {(201, None)}, answers[:5])
         self.assertEqual(len({job for _, job, _ in answers}), 1)
         self.assertEqual(len(self.space.get("runs")), 1)
-        self.assertEqual(sum(h.metric("operon_job_starts_total") or 0 for h in hosts), 1)
         job = answers[0][1]
         for host in hosts:
             host.wait_status(job, "Succeeded")
+        self.assertEqual(sum(h.metric("operon_job_starts_total") or 0 for h in hosts), 1)
         # Read what was written, wherever.
         for host in hosts:
             mine = host.run("hello", targetId=target)

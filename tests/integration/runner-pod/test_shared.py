@@ -19,13 +19,14 @@ class SharedRuns(PodTest):
         role, _ = json.JSONDecoder().raw_decode(objects)
         return role["rules"] if "rules" in role else next(one["rules"] for one in role["items"] if one["kind"] == "Role")
 
-    def replicas(self, count, *sets):
-        hosts = []
-        for _ in range(count):
-            host = self.host("targets.store=kubernetes", "jobs.store=kubernetes", "leader_election=true", *sets)
-            host.__enter__()
-            self.addCleanup(host.__exit__, None, None, None)
-            hosts.append(host)
+    def replica(self):
+        host = self.host("targets.store=kubernetes", "jobs.store=kubernetes", "leader_election=true")
+        host.__enter__()
+        self.addCleanup(host.__exit__, None, None, None)
+        return host
+
+    def replicas(self, count):
+        hosts = [self.replica() for _ in range(count)]
         return hosts, self.leader(hosts)
 
     def leader(self, hosts):
@@ -63,8 +64,7 @@ class SharedRuns(PodTest):
         until("the record has its end", lambda: "logTail" in self.run_object(again)["status"])
         self.assertEqual(other.api("DELETE", f"/scenarios/run/{again}").status, 200)
         self.wait_nothing_left(again)
-        late = self.replicas(1)[0][0]
-        self.assertEqual(late.logs(again), b"only the leader reads this\n")
+        self.assertEqual(self.replica().logs(again), b"only the leader reads this\n")
 
     def test_a_run_goes_on_when_the_leader_dies(self):
         hosts, leader = self.replicas(3)
