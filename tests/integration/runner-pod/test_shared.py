@@ -4,23 +4,15 @@ import json
 import threading
 import unittest
 
-from operon_harness import SOURCE, until
+from operon_harness import until
 from pods_harness import Followed, PodTest, get, kubectl
 
 
 class SharedRuns(PodTest):
-    def setUp(self):
-        names = kubectl("apply", "-k", str(SOURCE / "api/crd/bases"), "-o", "name").split()
-        kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
-        super().setUp()
-
-    def rules(self):
-        objects = kubectl("create", "--dry-run=client", "-o", "json", "-f", str(SOURCE / "config/rbac/role.yaml"), "-n", "krkn-operator-system")
-        role, _ = json.JSONDecoder().raw_decode(objects)
-        return role["rules"] if "rules" in role else next(one["rules"] for one in role["items"] if one["kind"] == "Role")
+    STORE = "kubernetes"
 
     def replica(self):
-        host = self.host("targets.store=kubernetes", "jobs.store=kubernetes", "leader_election=true")
+        host = self.host("targets.store=kubernetes", "leader_election=true")
         host.__enter__()
         self.addCleanup(host.__exit__, None, None, None)
         return host
