@@ -23,6 +23,7 @@
 #include <charconv>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "core/base/text.hpp"
@@ -47,12 +48,17 @@ std::string address_text(const SocketAddress& a) {
 /// An accepted socket that gives its descriptor away.
 class AcceptedSocket : public Poco::Net::StreamSocketImpl {
  public:
-  explicit AcceptedSocket(int fd) : StreamSocketImpl(fd) {}
+  AcceptedSocket(int fd, Gate& gate) : StreamSocketImpl(fd), arrival_(std::in_place, gate) {}
   base::Fd take() {
     std::lock_guard lock(mutex_);
     base::Fd fd(sockfd());
     reset();
     return fd;
+  }
+  /// It has entered, or was turned away.
+  void arrived() {
+    std::lock_guard lock(mutex_);
+    arrival_.reset();
   }
 
  protected:
@@ -62,6 +68,7 @@ class AcceptedSocket : public Poco::Net::StreamSocketImpl {
 
  private:
   std::mutex mutex_;
+  std::optional<Gate::Arrival> arrival_;
 };
 
 /// Poco's TCPServer asks its socket whether there is a connection, then for it. Here those two questions also keep the limits: no accept
@@ -101,7 +108,7 @@ class ListeningSocket : public Poco::Net::ServerSocketImpl {
       throw Poco::Net::NetException("accept", error);
     }
     peer = SocketAddress(reinterpret_cast<const sockaddr*>(&address), length);
-    return new AcceptedSocket(fd);
+    return new AcceptedSocket(fd, gate_);
   }
 
  private:
@@ -130,6 +137,7 @@ class HandOver : public Poco::Net::TCPServerConnection {
       std::string peer = address_text(accepted.peerAddress());
       fd = accepted.take();
       Gate::Pass pass = gate_.enter(std::move(peer));
+      accepted.arrived();
       if (!pass) {
         refused_("connections_per_address_max");
         return;

@@ -24,9 +24,15 @@ void Gate::leave(const std::string& address) noexcept {
   changed_.notify_all();
 }
 
+void Gate::arrived(int change) noexcept {
+  std::lock_guard lock(mutex_);
+  arriving_ += static_cast<unsigned>(change);
+  if (change < 0) changed_.notify_all();
+}
+
 bool Gate::wait_for_room(std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, wait, [&] { return count_ < connections_max_; });
+  return changed_.wait_for(lock, wait, [&] { return count_ + arriving_ < connections_max_; });
 }
 
 bool Gate::wait_for_empty(std::chrono::steady_clock::time_point deadline) {

@@ -43,6 +43,18 @@ class Gate {
     std::string address_;
   };
 
+  /// A connection that was accepted and has not entered yet: it takes up room from the accept on, not only when a thread gets to it.
+  class Arrival {
+   public:
+    explicit Arrival(Gate& gate) : gate_(gate) { gate_.arrived(1); }
+    Arrival(const Arrival&) = delete;
+    Arrival& operator=(const Arrival&) = delete;
+    ~Arrival() { gate_.arrived(-1); }
+
+   private:
+    Gate& gate_;
+  };
+
   /// Without a place when the address has `per_address_max` already.
   Pass enter(std::string address);
   /// Waits until there is room for one more, at most that long. False: there is none.
@@ -52,6 +64,7 @@ class Gate {
 
  private:
   void leave(const std::string& address) noexcept;
+  void arrived(int change) noexcept;
 
   const unsigned connections_max_, per_address_max_;
   metrics::Gauge gauge_;
@@ -59,6 +72,7 @@ class Gate {
   std::condition_variable changed_;
   std::unordered_map<std::string, unsigned> by_address_;
   unsigned count_ = 0;
+  unsigned arriving_ = 0;
 };
 
 }  // namespace operon::http

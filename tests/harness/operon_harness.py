@@ -139,6 +139,7 @@ class Host:
 
     def freeze_and_stop_all(self):
         self.api("POST", "/operon/v1/freeze", {"reason": "the test is over", "stopAll": True}, timeout=20)
+        self.api("POST", "/operon/v1/unfreeze")  # other hosts may share it
 
     def log_text(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
