@@ -143,6 +143,8 @@ class ServerFails(PodTest):
             # Kubeconfig, two files, secret values, pod; and the log that is read. As objects: the Run, the Secret of its request, and the first states.
             self.assertLessEqual(started, 5 + 1 + (5 if self.STORE == "kubernetes" else 0))
             host.wait_ended(job, seconds=60)
+            if self.STORE == "kubernetes":
+                until("all of it is recorded", lambda: "finalizers" not in get("run", f"krkn-job-{job}", "-n", self.namespace)["metadata"])
             before = proxy.told()["requests"]
             for _ in range(20):
                 host.job(job)
