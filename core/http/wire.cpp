@@ -15,6 +15,8 @@ namespace operon::http {
 
 namespace {
 
+constexpr size_t large_body_bytes = 64u << 10;
+
 void append_number(std::string& out, uint64_t n) {
   std::array<char, 24> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(), n).ptr;
@@ -59,7 +61,7 @@ std::string_view http_date() {
   return text;
 }
 
-void append_response(std::string& out, const Response& r, const WireContext& c) {
+void append_response(std::string& out, Response& r, const WireContext& c) {
   if (r.interim_status >= 100 && r.interim_status < 200 && r.interim_status != 101 && !c.http10) {
     append_status_line(out, r.interim_status, false);
     out.append("\r\n");
@@ -98,7 +100,14 @@ void append_response(std::string& out, const Response& r, const WireContext& c) 
     }
   }
   out.append("\r\n");
-  if (!bodyless && c.framing == BodyFraming::length && !c.head_only) out.append(r.body);
+  if (bodyless || c.framing != BodyFraming::length || c.head_only) return;
+  // Megabytes are moved, not copied into a buffer of their own, where whoever made them has left room for a head.
+  if (r.body.size() >= large_body_bytes && r.body.capacity() - r.body.size() >= out.size()) {
+    r.body.insert(0, out);
+    out.swap(r.body);
+  } else {
+    out.append(r.body);
+  }
 }
 
 void append_chunk(std::string& out, std::string_view data) {

@@ -22,8 +22,8 @@ struct WireContext {
 };
 
 /// Appends status line, header fields, and with framing `length` the body. Names and values that could split the answer are left out and
-/// logged.
-void append_response(std::string& out, const Response&, const WireContext&);
+/// logged. May take the body out of the response.
+void append_response(std::string& out, Response&, const WireContext&);
 
 /// "Sun, 06 Nov 1994 08:49:37 GMT"; made once a second and thread.
 std::string_view http_date();

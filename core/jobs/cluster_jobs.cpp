@@ -255,6 +255,9 @@ std::optional<Job> ClusterJobs::get(std::string_view id) const {
 Page ClusterJobs::list(const JobFilter& filter, unsigned limit, std::string_view continue_token) const {
   const auto rows = impl_->store->page(filter, limit == 0 ? 0 : limit + 1, read_token(continue_token));
   Page page;
+  size_t bytes = list_frame_bytes;
+  for (const auto& row : rows) bytes += row->record.json.size() + 1;
+  page.jobs_json.reserve(bytes);
   page.jobs_json = "[";
   unsigned count = 0;
   for (const auto& row : rows) {

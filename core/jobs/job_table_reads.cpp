@@ -47,7 +47,7 @@ Page JobTable::Impl::list(const JobFilter& filter, unsigned limit, std::string_v
     ended = store_->ended_page(filter, limit == 0 ? 0 : limit + 1 + static_cast<unsigned>(live.size()), after);
   }
   Page page;
-  size_t bytes = 2;
+  size_t bytes = list_frame_bytes;
   for (const auto& row : live) bytes += row.json->size() + 1;
   for (const auto& row : *ended) bytes += row.json.size() + 1;
   page.jobs_json.reserve(bytes);

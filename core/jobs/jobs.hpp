@@ -34,6 +34,9 @@ struct Stopped {
   bool was_ended = false;  ///< the run had ended by itself before
 };
 
+/// Room that lists leave for what an answer puts around them, so that megabytes are not copied for its sake.
+inline constexpr size_t list_frame_bytes = 512;
+
 struct Page {
   std::string jobs_json;       ///< "[{...},...]" in the form of the contract
   std::string continue_token;  ///< empty on the last page

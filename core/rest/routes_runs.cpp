@@ -49,10 +49,12 @@ jobs::JobFilter filter_of(const http::Request& request) {
 http::Response list(Services& s, const http::Request& request) {
   const auto filter = filter_of(request);
   const auto limit = query_number(request, "limit", 1, s.settings.page_jobs_max).value_or(0);
-  const auto page = s.jobs.list(filter, static_cast<unsigned>(limit), query_text(request, "continue"));
-  std::string body = "{\"jobs\":" + page.jobs_json;
+  auto page = s.jobs.list(filter, static_cast<unsigned>(limit), query_text(request, "continue"));
+  std::string body = std::move(page.jobs_json);
+  body.insert(0, "{\"jobs\":");
   if (!page.continue_token.empty()) body += ",\"continue\":" + json_text(page.continue_token);
-  return http::Response::json(200, body + "}");
+  body += '}';
+  return http::Response::json(200, std::move(body));
 }
 
 http::Response get(Services& s, const http::Request& request) {

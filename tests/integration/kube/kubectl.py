@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 from programs import find  # noqa: E402
 
 CALL_SECONDS_MAX = 60
+CEL_SINCE = 25  # 1.25: rules in custom resources
 
 
 def program():
@@ -30,6 +31,12 @@ def kubectl(*words, given=None):
     return done.stdout
 
 
+def definitions():
+    """The folder of custom resources that this server understands."""
+    minor = int(json.loads(kubectl("version", "-o", "json"))["serverVersion"]["minor"].rstrip("+"))
+    return SOURCE / "api/crd" / ("bases" if minor >= CEL_SINCE else "without-cel")
+
+
 class Namespace:
     def __init__(self, definitions=True):
         self.name = "operon-test-" + uuid.uuid4().hex[:8]
@@ -37,7 +44,7 @@ class Namespace:
 
     def __enter__(self):
         if self.definitions:
-            names = kubectl("apply", "-k", str(SOURCE / "api/crd/bases"), "-o", "name").split()
+            names = kubectl("apply", "-k", str(definitions()), "-o", "name").split()
             kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
         kubectl("create", "namespace", self.name)
         return self
