@@ -85,8 +85,9 @@ std::vector<Option> rest_options() {
   return {
       {.key = "rest.auth",
        .slot = AT(rest.auth),
-       .help = "Who may call: everybody who reaches a loopback address, who shows a token of rest.token_file, or whom the cluster lets work "
-               "with runs",
+       .help =
+           "Who may call: everybody who reaches a loopback address, who shows a token of rest.token_file, or whom the cluster lets work "
+           "with runs",
        .choices = {"none", "token-file", "kubernetes"}},
       {.key = "rest.token_file",
        .slot = AT(rest.token_file),

@@ -45,8 +45,8 @@ struct ServerLimits {
 
 /// Host and Origin are checked before anything else, so that no web page reaches a handler.
 struct AccessRules {
-  std::vector<std::string> hosts;    ///< beside loopback names and the listen addresses
-  std::vector<std::string> origins;  ///< allowed foreign origins; same-origin always is
+  std::vector<std::string> hosts;        ///< beside loopback names and the listen addresses
+  std::vector<std::string> origins;      ///< allowed foreign origins; same-origin always is
   std::shared_ptr<CallerCheck> callers;  ///< null: everyone is anonymous with role admin
   /// Told of every request that is answered 401 or 403 because of its caller. On any thread; must not block.
   std::function<void(const Request&, int status, std::string_view why)> on_refused;

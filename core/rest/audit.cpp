@@ -68,7 +68,8 @@ http::Handler audited(AuditedHandler handler) {
 }
 
 void audit_refused(const http::Request& request, int status, std::string_view why) {
-  static const auto unwritten = metrics::counter("operon_rest_refusals_unwritten_total", "Refused callers who are not in the audit log: too many at once.");
+  static const auto unwritten =
+      metrics::counter("operon_rest_refusals_unwritten_total", "Refused callers who are not in the audit log: too many at once.");
   if (!line_is_free()) return unwritten.add();
   write_line(request, {}, status, "refused: " + std::string(why));
 }

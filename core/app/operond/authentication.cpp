@@ -69,7 +69,8 @@ http::Admission Tokens::review(std::string_view authorization_header, http::Role
   auto who = caller(authorization_header);
   if (!who) return {};
   if (who->role >= needed) return {http::Admission::Answer::allowed, std::move(*who)};
-  std::string why = "this route needs the role '" + word_of(needed) + "', '" + base::printable(who->name, 64) + "' has '" + word_of(who->role) + "'";
+  std::string why =
+      "this route needs the role '" + word_of(needed) + "', '" + base::printable(who->name, 64) + "' has '" + word_of(who->role) + "'";
   return {http::Admission::Answer::forbidden, std::move(*who), std::move(why)};
 }
 

@@ -135,14 +135,16 @@ std::optional<ClusterReviews::User> ClusterReviews::user_of(const std::string& t
 }
 
 std::string ClusterReviews::missing_right(std::string_view resource) const {
-  return "callers cannot be checked: operond's own account may not create " + std::string(resource) + "." + std::string(review_named(resource).group) +
+  return "callers cannot be checked: operond's own account may not create " + std::string(resource) + "." +
+         std::string(review_named(resource).group) +
          "; bind it to the ClusterRole system:auth-delegator (kubectl create clusterrolebinding operon-reviews "
          "--clusterrole=system:auth-delegator --serviceaccount=NAMESPACE:NAME)";
 }
 
 json ClusterReviews::ask(std::string_view resource, const json& review, Time deadline) {
   const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
-  auto outcome = kube::send(client_, request_of(review_named(resource), review, left), {.repeat = kube::Repeat::safe, .attempts_max = attempts_max});
+  auto outcome =
+      kube::send(client_, request_of(review_named(resource), review, left), {.repeat = kube::Repeat::safe, .attempts_max = attempts_max});
   std::string words = "callers cannot be checked at present: the cluster's API server gives no answer; operond's log says why";
   try {
     json status = status_in(outcome.result, resource);
@@ -150,7 +152,8 @@ json ClusterReviews::ask(std::string_view resource, const json& review, Time dea
     return status;
   } catch (const Error& e) {
     if (e.code() == Code::permission_denied) words = missing_right(resource);
-    if (e.code() == Code::unauthenticated) words = "callers cannot be checked: the cluster's API server does not know operond's own credentials";
+    if (e.code() == Code::unauthenticated)
+      words = "callers cannot be checked: the cluster's API server does not know operond's own credentials";
     log::error(words, {{"reason", e.what()}});
   }
   found(words);
@@ -166,23 +169,25 @@ void ClusterReviews::probe(size_t which) {
   const Review& right = needed[which];
   const json attributes = {{"verb", "create"}, {"group", right.group}, {"resource", right.resource}};
   const std::weak_ptr<ClusterReviews> weak = weak_from_this();
-  client_.request(request_of(own_review, {{"spec", {{"resourceAttributes", attributes}}}}, probe_ms_max), [weak, which](kube::Result result) {
-    const auto self = weak.lock();
-    if (!self) return;
-    std::string trouble;
-    try {
-      if (!is_true(status_in(result, own_review.resource), "allowed")) trouble = self->missing_right(needed[which].resource);
-    } catch (const Error& e) {
-      // A cluster in which nobody may ask this is left to the first caller.
-      if (e.code() != Code::permission_denied) trouble = e.what();
-    }
-    if (trouble.empty() && which + 1 < needed.size()) return self->probe(which + 1);
-    if (!trouble.empty() && trouble != self->trouble()) log::error("rest.auth is kubernetes: " + trouble);
-    self->found(trouble);
-    self->client_.after(trouble.empty() ? probe_again_ms : probe_again_in_trouble_ms, [weak] {
-      if (const auto again = weak.lock()) again->probe(0);
-    });
-  });
+  client_.request(request_of(own_review, {{"spec", {{"resourceAttributes", attributes}}}}, probe_ms_max),
+                  [weak, which](kube::Result result) {
+                    const auto self = weak.lock();
+                    if (!self) return;
+                    std::string trouble;
+                    try {
+                      if (!is_true(status_in(result, own_review.resource), "allowed"))
+                        trouble = self->missing_right(needed[which].resource);
+                    } catch (const Error& e) {
+                      // A cluster in which nobody may ask this is left to the first caller.
+                      if (e.code() != Code::permission_denied) trouble = e.what();
+                    }
+                    if (trouble.empty() && which + 1 < needed.size()) return self->probe(which + 1);
+                    if (!trouble.empty() && trouble != self->trouble()) log::error("rest.auth is kubernetes: " + trouble);
+                    self->found(trouble);
+                    self->client_.after(trouble.empty() ? probe_again_ms : probe_again_in_trouble_ms, [weak] {
+                      if (const auto again = weak.lock()) again->probe(0);
+                    });
+                  });
 }
 
 void ClusterReviews::found(std::string trouble) {

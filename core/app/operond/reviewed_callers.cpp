@@ -18,13 +18,15 @@ using http::Role;
 /// RFC 6750: anything else is no bearer token, and nobody has to be asked about it.
 bool is_token(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("-._~+/=").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~+/=").find(c) != std::string_view::npos;
   });
 }
 
 void count(Admission::Answer answer) {
   static const auto of = [](std::string_view result) {
-    return metrics::counter("operon_rest_caller_reviews_total", "Questions to the cluster about a caller, by what came of them.", {{"result", result}});
+    return metrics::counter("operon_rest_caller_reviews_total", "Questions to the cluster about a caller, by what came of them.",
+                            {{"result", result}});
   };
   static const std::array<metrics::Counter, 4> counters{of("allowed"), of("unknown"), of("forbidden"), of("unavailable")};
   counters[static_cast<size_t>(answer)].add();
@@ -107,7 +109,8 @@ void ReviewedCallers::keep(const Key& key, const Admission& admission) {
   }
   outage_until_ = {};
   make_room();
-  entries_.insert_or_assign(key, Entry{admission, now + (admission.answer == Admission::Answer::allowed ? limits_.allowed_ms_max : limits_.refused_ms_max)});
+  entries_.insert_or_assign(
+      key, Entry{admission, now + (admission.answer == Admission::Answer::allowed ? limits_.allowed_ms_max : limits_.refused_ms_max)});
 }
 
 /// What is out of date goes first, then who was refused: strangers cannot push out those who are known.
@@ -117,7 +120,8 @@ void ReviewedCallers::make_room() {
   std::erase_if(entries_, [&](const auto& entry) { return entry.second.until <= now; });
   while (entries_.size() >= limits_.entries_max) {
     const auto rank = [](const Entry& e) { return std::pair(e.admission.answer == Admission::Answer::allowed, e.until); };
-    entries_.erase(std::min_element(entries_.begin(), entries_.end(), [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); }));
+    entries_.erase(
+        std::min_element(entries_.begin(), entries_.end(), [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); }));
   }
 }
 

@@ -63,7 +63,9 @@ TEST_CASE("a role of the file opens the routes of the ones before it; who may st
   File file;
   file.write("aaaaaaaaaaaaaaaa,ann,admin\nbbbbbbbbbbbbbbbb,bob,run\nvvvvvvvvvvvvvvvv,vic,view\n");
   app::Tokens tokens(file.path);
-  const auto may = [&](const std::string& token, Role role) { return tokens.known("Bearer " + token, role)->answer == Admission::Answer::allowed; };
+  const auto may = [&](const std::string& token, Role role) {
+    return tokens.known("Bearer " + token, role)->answer == Admission::Answer::allowed;
+  };
   CHECK(may("aaaaaaaaaaaaaaaa", Role::admin));
   CHECK(may("bbbbbbbbbbbbbbbb", Role::run));
   CHECK(may("bbbbbbbbbbbbbbbb", Role::stop));

@@ -86,7 +86,8 @@ TEST_CASE("a right that was taken away is gone when its time is up") {
 
 TEST_CASE("what is no bearer token is nobody's, and the cluster is not asked") {
   Bench b;
-  const std::vector<std::string> headers{"", "Bearer", "Bearer ", "Basic YTpi", "Bearer a b", "Bearer a\"b", "Bearer \xff", "Bearer " + std::string(8193, 'a')};
+  const std::vector<std::string> headers{"",           "Bearer",      "Bearer ",     "Basic YTpi",
+                                         "Bearer a b", "Bearer a\"b", "Bearer \xff", "Bearer " + std::string(8193, 'a')};
   for (const auto& header : headers) {
     INFO(header);
     const auto known = b.callers.known(header, Role::view);

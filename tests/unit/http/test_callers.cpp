@@ -73,7 +73,8 @@ TEST_CASE("who is it, and may they") {
     AccessRules rules = rules_of(std::make_shared<Callers>(asks));
     rules.on_refused = [&](const Request& r, int status, std::string_view why) {
       std::lock_guard lock(mutex);
-      refused.push_back(std::string(to_string(r.method)) + " " + r.path + " " + r.caller.name + " " + std::to_string(status) + " " + std::string(why));
+      refused.push_back(std::string(to_string(r.method)) + " " + r.path + " " + r.caller.name + " " + std::to_string(status) + " " +
+                        std::string(why));
     };
     TestServer server({}, rules);
     Peer peer(server.address());

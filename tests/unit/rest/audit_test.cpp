@@ -1,3 +1,5 @@
+#include "core/rest/audit.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -5,7 +7,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/rest/audit.hpp"
 #include "tests/unit/rest/bench.hpp"
 
 using namespace operon;
@@ -84,5 +85,6 @@ TEST_CASE("audit: a caller who is refused leaves the same line, and a flood of t
   CHECK(count(text, "status=403") == 1);
   CHECK(count(text, "user=ann") >= 50);
   CHECK(count(text, "audit") <= 100);  // the second may change in between
-  for (const char* word : {"peer=192.0.2.1", "method=DELETE", "path=/scenarios/run/x", "refused: user 'ann' may not delete runs"}) CHECK(text.find(word) != std::string::npos);
+  for (const char* word : {"peer=192.0.2.1", "method=DELETE", "path=/scenarios/run/x", "refused: user 'ann' may not delete runs"})
+    CHECK(text.find(word) != std::string::npos);
 }
