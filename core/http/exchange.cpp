@@ -73,7 +73,7 @@ Admit take_in(const Core& core, Exchange& x, Admission admission) {
       if (why.empty()) why = "this route needs a valid bearer token: send Authorization: Bearer TOKEN";
       Response r = protocol_error(401, why);
       r.headers.emplace_back("WWW-Authenticate", "Bearer");
-      return refuse_caller(core, x, std::move(r), why);
+      return refuse_caller(core, x, std::move(r), "nobody has that token, or none was sent");
     }
     case Admission::Answer::forbidden:
       x.request.caller = std::move(admission.caller);

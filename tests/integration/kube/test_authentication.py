@@ -221,11 +221,12 @@ class Authentication(unittest.TestCase):
     def test_without_the_api_server_nobody_new_gets_in(self):
         line = Line(self.kubeconfig()[1])
         self.addCleanup(line.set, "cut")
-        vic, other = self.account("vic", "viewer"), self.account("other", "viewer")
+        vic = self.account("vic", "viewer")
+        others = {state: self.account(state, "viewer") for state in ("cut", "silent")}
         with self.host(kubeconfig=self.kubeconfig(server=f"https://127.0.0.1:{line.port}")[0]) as host:
             host.token = vic
             until("vic may", lambda: host.api("GET", "/scenarios/run").status == 200)
-            for state in ("cut", "silent"):
+            for state, other in others.items():
                 until("vic is known for a moment", lambda: host.api("GET", "/scenarios/run").status == 200, 20)
                 line.set(state)
                 began = time.monotonic()
@@ -264,7 +265,7 @@ class Authentication(unittest.TestCase):
 
     def test_tokens_for_others_count_only_without_an_audience_of_ones_own(self):
         ours, general = self.account("ann", "viewer", AUDIENCE), self.token("ann")
-        with self.host(f"rest.token_audiences=[{AUDIENCE}]") as host:
+        with self.host(f"rest.token_audiences={AUDIENCE}") as host:
             until("ann may", lambda: host.api("GET", "/scenarios/run", None, bearer(ours)).status == 200)
             self.assertEqual(host.api("GET", "/scenarios/run", None, bearer(general)).status, 401)
         with self.host() as host:
