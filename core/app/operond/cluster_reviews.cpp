@@ -25,7 +25,7 @@ constexpr unsigned attempts_max = 3;
 constexpr size_t answer_bytes_max = 256u << 10;
 constexpr size_t name_bytes_max = 256;  // of a user, in messages and in the log
 constexpr milliseconds probe_ms_max{5'000};
-constexpr milliseconds probe_again_ms{30'000};
+constexpr milliseconds probe_again_ms{5'000};
 constexpr milliseconds probe_again_in_trouble_ms{2'000};
 
 struct Review {

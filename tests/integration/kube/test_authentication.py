@@ -39,11 +39,10 @@ class Line:
             self.listener.shutdown(socket.SHUT_RDWR)
             self.listener.close()
             self.listener = None
-        if state != "open":
-            pairs, self.pairs = self.pairs, []
-            for one in pairs:
-                with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+        pairs, self.pairs = self.pairs, []
+        for one in pairs:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         if state != "cut" and not self.listener:
             self.listener = socket.create_server(("127.0.0.1", self.port))
             self.port = self.listener.getsockname()[1]
@@ -55,13 +54,21 @@ class Line:
                 near, _ = listener.accept()
             except OSError:
                 return
-            if self.state != "open":
-                self.pairs.append(near)
-                continue
-            far = socket.create_connection(self.upstream)
-            self.pairs += [near, far]
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self.copy, args=(one, other), daemon=True).start()
+            self.pairs.append(near)
+            threading.Thread(target=self.serve if self.state == "open" else self.hold, args=(near,), daemon=True).start()
+
+    @staticmethod
+    def hold(near):
+        with near, contextlib.suppress(OSError):
+            while near.recv(65536):
+                pass
+
+    def serve(self, near):
+        with near, socket.create_connection(self.upstream) as far:
+            back = threading.Thread(target=self.copy, args=(far, near), daemon=True)
+            back.start()
+            self.copy(near, far)
+            back.join()
 
     @staticmethod
     def copy(one, other):
