@@ -125,7 +125,8 @@ std::optional<ClusterReviews::User> ClusterReviews::user_of(const std::string& t
   if (!audiences_.empty() && !share_one(status, audiences_)) return std::nullopt;
   const auto found = status.find("user");
   const json user = found != status.end() && found->is_object() ? *found : json::object();
-  const std::string name = user.value("username", "");
+  const auto named = user.find("username");
+  const std::string name = named != user.end() && named->is_string() ? named->get<std::string>() : std::string();
   if (name.empty()) throw Error(Code::unavailable, "callers cannot be checked: the cluster knows the token and names no user");
   json about = {{"user", name}};
   for (const char* member : {"uid", "groups", "extra"}) {

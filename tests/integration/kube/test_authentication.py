@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from kubectl import Namespace, kubectl
 from operon_harness import SOURCE, Host, until
@@ -285,6 +286,60 @@ class Authentication(unittest.TestCase):
         host.start(ready=False)
         self.assertEqual(host.process.wait(20), 1)
         self.assertIn("rest.auth is kubernetes, which needs a cluster that checks callers", host.log_text())
+
+
+class Said(BaseHTTPRequestHandler):
+    """An API server that says what a test wants: answers of older servers, and of broken ones."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        kind = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["kind"]
+        text = json.dumps(self.server.said.get(kind, {"status": {"allowed": True}})).encode()
+        self.send_response(201)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+class Answers(unittest.TestCase):
+    """Which answers let nobody in."""
+
+    def setUp(self):
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Said)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.kubeconfig = pathlib.Path(folder.name) / "kubeconfig"
+        self.kubeconfig.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c", "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.server.server_port}"}}],
+            "users": [{"name": "u", "user": {"token": "t"}}], "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}))
+
+    def test_what_is_no_clear_yes_is_no(self):
+        ann = {"authenticated": True, "user": {"username": "ann"}}
+        ours = {**ann, "audiences": ["ours"]}
+        rows = [("yes", 200, ours, {"allowed": True}), ("a server that knows no audiences", 401, ann, {"allowed": True}),
+                ("an audience of others", 401, {**ann, "audiences": ["theirs"]}, {"allowed": True}), ("not authenticated", 401, {"audiences": ["ours"]}, {"allowed": True}),
+                ("authenticated, as a word", 401, {**ours, "authenticated": "true"}, {"allowed": True}), ("allowed and denied", 403, ours, {"allowed": True, "denied": True}),
+                ("nothing about it", 403, ours, {}), ("nobody's name", 503, {"authenticated": True, "audiences": ["ours"]}, {"allowed": True}),
+                ("a name that is no text", 503, {**ours, "user": {"username": 7}}, {"allowed": True}), ("no status", 503, None, {"allowed": True}),
+                ("no answer about rights", 503, ours, None)]
+        self.server.said = {}
+        with Guarded(sets=["rest.token_audiences=ours"], args=["--rest-auth", "kubernetes", "--kubeconfig", str(self.kubeconfig)]) as host:
+            for number, (name, status, token, access) in enumerate(rows):
+                with self.subTest(name):
+                    # What was wrong in the row before counts for a second.
+                    self.server.said = {"TokenReview": {"status": ours}, "SubjectAccessReview": {"status": {"allowed": True}}}
+                    until("the cluster is asked again", lambda: host.api("GET", "/scenarios/run", None, bearer(f"before-{number}")).status == 200)
+                    self.server.said = {"TokenReview": {"status": token}, "SubjectAccessReview": {"status": access}}
+                    self.assertEqual(host.api("GET", "/scenarios/run", None, bearer(f"token-{number}")).status, status)
+
 
 
 if __name__ == "__main__":
