@@ -174,6 +174,16 @@ class Authentication(unittest.TestCase):
             self.strangers(host)
             self.traces(host, started.json["jobId"], [*tokens.values(), operond])
 
+    def test_a_run_object_names_who_asked_for_it(self):
+        ada = self.account("ada", "admin")
+        with self.host("targets.store=kubernetes", "jobs.store=kubernetes") as host:
+            host.token = ada
+            until("ada may", lambda: host.api("POST", "/operon/v1/unfreeze").status == 200)
+            host.shell_scenario("hello", "echo hello")
+            job = host.run("hello")
+            host.wait_status(job, "Succeeded")
+            self.assertEqual(self.space.get("run", f"krkn-job-{job}")["spec"]["origin"]["requestedBy"], self.user("ada"))
+
     def strangers(self, host):
         own, host.token = host.token, None
         forged = own[:-6] + ("AAAAAA" if own[-6:] != "AAAAAA" else "BBBBBB")
