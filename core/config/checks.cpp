@@ -49,7 +49,7 @@ void Checks::listeners() const {
     problem("listen",
             "listen: " + text +
                 " can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start faults; set "
-                "rest.auth to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true",
+                "rest.auth to token-file or kubernetes, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true",
             text);
   }
 }

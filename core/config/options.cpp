@@ -85,13 +85,18 @@ std::vector<Option> rest_options() {
   return {
       {.key = "rest.auth",
        .slot = AT(rest.auth),
-       .help = "Who may call: everybody who reaches a loopback address, or who shows a token of rest.token_file",
-       .choices = {"none", "token-file"}},
+       .help =
+           "Who may call: everybody who reaches a loopback address, who shows a token of rest.token_file, or whom the cluster lets work "
+           "with runs",
+       .choices = {"none", "token-file", "kubernetes"}},
       {.key = "rest.token_file",
        .slot = AT(rest.token_file),
        .help = "Lines of token,user,role with role view, run or admin; readable by nobody but its owner and operond's groups; its content "
                "is read again on SIGHUP",
        .form = Form::path},
+      {.key = "rest.token_audiences",
+       .slot = AT(rest.token_audiences),
+       .help = "With rest.auth kubernetes: audiences of which a token must have one; without any, those of the API server"},
       {.key = "rest.hosts",
        .slot = AT(rest.hosts),
        .help = "Further names that the Host header may carry, beside loopback names and listen addresses"},

@@ -35,6 +35,7 @@ struct MetricsSettings {
 struct RestSettings {
   std::string auth = "none";
   std::string token_file;
+  std::vector<std::string> token_audiences;  ///< empty: the API server's
   std::vector<std::string> hosts, origins;
   bool allow_remote_without_auth = false;
   bool interim_status = false;

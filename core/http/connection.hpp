@@ -33,6 +33,11 @@ class Connection : public LoopItem {
   Step step();
   Step step_head();
   Step begin_request();
+  Step admitted(bool go_on);
+  Step hand_over_for_review();
+  void reviewed();  // back on the loop
+  void keep_head();
+  void drop_head();
   Step step_body();
   Step step_discard();
   Step fill();

@@ -73,16 +73,63 @@ Connection::Step Connection::refuse(int status, const char* message) {
   return Step::go_on;
 }
 
+/// The head leaves the read buffer and goes on living in the exchange.
+void Connection::keep_head() {
+  Exchange& x = *exchange_;
+  if (!x.head_bytes.empty()) return;
+  x.head_bytes.assign(input_.substr(0, x.head.bytes()));
+  x.head.rebase(x.head_bytes.data());
+  input_.remove_prefix(x.head.bytes());
+}
+
+/// Nobody looks at the head any more.
+void Connection::drop_head() {
+  if (exchange_->head_bytes.empty()) input_.remove_prefix(exchange_->head.bytes());
+}
+
 Connection::Step Connection::begin_request() {
   Exchange& x = *exchange_;
   x.started = std::chrono::steady_clock::now();
   head_begun_ = false;
   ++requests_;
-  const bool go_on = admit(core_, x, pass_.address(), local_address_);
+  const Admit admit_now = admit(core_, x, pass_.address(), local_address_);
+  return admit_now == Admit::review ? hand_over_for_review() : admitted(admit_now == Admit::go_on);
+}
+
+/// Somebody else is asked about the caller; before the body is read, so that a stranger's is not kept.
+Connection::Step Connection::hand_over_for_review() {
+  keep_head();
+  // What was answered before does not wait for it.
+  if (!flush() && phase_ == Phase::gone) return Step::stop;
+  stash_input();
+  give_back_output();
+  loop_.set_deadline(*this, TimePoint::max());
+  phase_ = Phase::working;
+  const auto ask = [this] {
+    exchange_->reviewed = admit_after_review(core_, *exchange_);
+    loop_.post([this] { reviewed(); });
+  };
+  if (core_.reviewers.submit(ask)) return Step::stop;
+  phase_ = Phase::head;
+  core_.metrics.shed.add();
+  core_.limit_hit("reviews_queued_max");
+  exchange_->response = protocol_error(503, "too many callers wait to be checked; try again (reviews_queued_max)");
+  return admitted(false);
+}
+
+void Connection::reviewed() {
+  phase_ = Phase::head;
+  input_ = in_;
+  if (admitted(exchange_->reviewed == Admit::go_on) == Step::stop) return;
+  advance();
+}
+
+Connection::Step Connection::admitted(bool go_on) {
+  Exchange& x = *exchange_;
   if (requests_ >= core_.limits.requests_per_connection_max || core_.draining) x.keep_alive = false;
   const bool has_body = x.head.chunked() || x.head.content_length() > 0;
   if (!go_on) {
-    input_.remove_prefix(x.head.bytes());
+    drop_head();
     if (has_body) {
       // A client that waits for 100 may send the body or not: only a new connection is certain.
       if (x.head.expects_continue() || x.head.content_length() > core_.limits.drain_bytes_max) {
@@ -96,9 +143,7 @@ Connection::Step Connection::begin_request() {
   if (!has_body) return dispatch();
 
   // The body goes on after the head has left the read buffer.
-  x.head_bytes.assign(input_.substr(0, x.head.bytes()));
-  x.head.rebase(x.head_bytes.data());
-  input_.remove_prefix(x.head.bytes());
+  keep_head();
   phase_ = Phase::body;
   since_ = loop_.now();
   if (x.head.expects_continue() && input_.empty()) out_.append("HTTP/1.1 100 Continue\r\n\r\n");
@@ -153,17 +198,13 @@ Connection::Step Connection::dispatch() {
   Exchange& x = *exchange_;
   if (!x.route->no_block) return hand_over();
   run_handler(core_, x);
-  if (phase_ != Phase::body) input_.remove_prefix(x.head.bytes());
+  drop_head();
   return answer();
 }
 
 Connection::Step Connection::hand_over() {
   Exchange& x = *exchange_;
-  if (phase_ != Phase::body) {
-    x.head_bytes.assign(input_.substr(0, x.head.bytes()));
-    x.head.rebase(x.head_bytes.data());
-    input_.remove_prefix(x.head.bytes());
-  }
+  keep_head();
   // What was answered before must be out first: the worker writes its answer itself.
   if (!flush() && phase_ == Phase::gone) return Step::stop;
   x.may_send = out_.empty();

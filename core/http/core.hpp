@@ -32,6 +32,7 @@ struct Core {
   Gate gate;
   Streams streams;
   Workers workers;
+  Workers reviewers;                    ///< their own: callers whom nobody can tell of must not keep known ones waiting
   std::unique_ptr<AccessCheck> access;  ///< made when the addresses are bound, before the first connection
   mutable std::atomic<size_t> bodies_bytes{0};
   std::atomic<bool> draining{false};

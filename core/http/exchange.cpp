@@ -49,32 +49,50 @@ bool answer_options(const Core& core, Exchange& x) {
   return answer(x, std::move(r));
 }
 
-bool authorize(const Core& core, Exchange& x) {
-  Caller& caller = x.request.caller;
-  if (!core.rules.authenticate) {
-    caller.role = Role::admin;
-    return true;
+/// The caller is not let in: said to whoever writes it down, too.
+Admit refuse_caller(const Core& core, Exchange& x, Response r, std::string_view why) {
+  x.request.method = x.route->method;
+  x.request.path = x.target.path;
+  const int status = r.status;
+  answer(x, std::move(r));
+  if (core.rules.on_refused) {
+    const log::Scope scope(x.request.request_id, {});
+    core.rules.on_refused(x.request, status, why);
   }
-  if (x.route->role == Role::anyone) return true;
-  std::optional<Caller> known;
-  try {
-    known = core.rules.authenticate(x.head.authorization());
-  } catch (const std::exception& e) {
-    log::error("callers cannot be authenticated", {{"reason", e.what()}});
-    return answer(x, protocol_error(503, "callers cannot be authenticated at present"));
+  return Admit::answered;
+}
+
+/// What was found out about the caller, as what happens to the request.
+Admit take_in(const Core& core, Exchange& x, Admission admission) {
+  std::string& why = admission.message;
+  switch (admission.answer) {
+    case Admission::Answer::allowed:
+      x.request.caller = std::move(admission.caller);
+      return Admit::go_on;
+    case Admission::Answer::unknown: {
+      if (why.empty()) why = "this route needs a valid bearer token: send Authorization: Bearer TOKEN";
+      Response r = protocol_error(401, why);
+      r.headers.emplace_back("WWW-Authenticate", "Bearer");
+      return refuse_caller(core, x, std::move(r), "nobody has that token, or none was sent");
+    }
+    case Admission::Answer::forbidden:
+      x.request.caller = std::move(admission.caller);
+      return refuse_caller(core, x, protocol_error(403, why), why);
+    case Admission::Answer::unavailable:
+      break;
   }
-  if (!known) {
-    Response r = protocol_error(401, "this route needs a valid bearer token: send Authorization: Bearer TOKEN");
-    r.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return answer(x, std::move(r));
+  answer(x, protocol_error(503, why.empty() ? "callers cannot be checked at present" : why));
+  return Admit::answered;
+}
+
+Admit authorize(const Core& core, Exchange& x) {
+  if (!core.rules.callers) {
+    x.request.caller.role = Role::admin;
+    return Admit::go_on;
   }
-  caller = std::move(*known);
-  if (caller.role < x.route->role) {
-    static constexpr std::array<const char*, 4> names{"anyone", "view", "run", "admin"};
-    return answer(x, protocol_error(403, "this route needs the role '" + std::string(names[static_cast<size_t>(x.route->role)]) + "', '" +
-                                             base::printable(caller.name, 64) + "' has '" + names[static_cast<size_t>(caller.role)] + "'"));
-  }
-  return true;
+  if (x.route->role == Role::anyone) return Admit::go_on;
+  std::optional<Admission> known = core.rules.callers->known(x.head.authorization(), x.route->role);
+  return known ? take_in(core, x, std::move(*known)) : Admit::review;
 }
 
 bool admit_body(const Core& core, Exchange& x) {
@@ -135,7 +153,7 @@ WireContext Exchange::wire_context(BodyFraming framing) const {
   return {framing, keep_alive, http10, head_only, request.request_id, allowed_origin};
 }
 
-bool admit(const Core& core, Exchange& x, std::string_view peer_address, std::string_view local_address) {
+static bool find_route(const Core& core, Exchange& x, std::string_view peer_address, std::string_view local_address) {
   x.method.assign(x.head.method());
   x.http10 = x.head.minor_version() == 0;
   x.head_only = x.head.is_head();
@@ -166,7 +184,30 @@ bool admit(const Core& core, Exchange& x, std::string_view peer_address, std::st
   }
   x.route = match.route;
   x.params = std::move(match.params);
-  return authorize(core, x) && admit_body(core, x);
+  return true;
+}
+
+Admit admit(const Core& core, Exchange& x, std::string_view peer_address, std::string_view local_address) {
+  if (!find_route(core, x, peer_address, local_address)) return Admit::answered;
+  Admit admitted = Admit::answered;
+  try {
+    admitted = authorize(core, x);
+  } catch (const std::exception& e) {
+    log::error("callers cannot be checked", {{"reason", e.what()}});
+    return take_in(core, x, {Admission::Answer::unavailable});
+  }
+  return admitted == Admit::go_on && !admit_body(core, x) ? Admit::answered : admitted;
+}
+
+Admit admit_after_review(const Core& core, Exchange& x) noexcept {
+  Admission admission{Admission::Answer::unavailable};
+  try {
+    admission = core.rules.callers->review(x.head.authorization(), x.route->role);
+  } catch (const std::exception& e) {
+    log::error("callers cannot be checked", {{"reason", e.what()}});
+  }
+  const Admit admitted = take_in(core, x, std::move(admission));
+  return admitted == Admit::go_on && !admit_body(core, x) ? Admit::answered : admitted;
 }
 
 namespace {

@@ -15,6 +15,13 @@ namespace operon::http {
 
 struct Core;
 
+/// What the head of a request comes to.
+enum class Admit {
+  go_on,     ///< with the body, then `run_handler`
+  answered,  ///< `response` is the answer
+  review     ///< whether the caller may is to be asked on a thread that may wait: `admit_after_review`
+};
+
 /// Made on the reactor's thread, given to a worker and back; never used by two threads at one time. Reused, so that its strings keep their
 /// room.
 struct Exchange {
@@ -30,6 +37,7 @@ struct Exchange {
   std::chrono::steady_clock::time_point started;
   bool keep_alive = true, http10 = false, head_only = false, wants_websocket = false;
   std::string allowed_origin;
+  Admit reviewed = Admit::answered;
 
   Response response;
   std::string wire;       ///< the answer's bytes, made by the worker
@@ -45,8 +53,9 @@ struct Exchange {
 void make_request_id(std::string& out);
 
 /// Decides everything that is known from the head alone: target, Host and Origin, route, method, role, size of the body.
-/// True: go on (with the body, then `run_handler`). False: `response` is the answer.
-bool admit(const Core&, Exchange&, std::string_view peer_address, std::string_view local_address);
+Admit admit(const Core&, Exchange&, std::string_view peer_address, std::string_view local_address);
+/// Never Admit::review. The head must outlive the read buffer.
+Admit admit_after_review(const Core&, Exchange&) noexcept;
 
 /// Fills `request` and runs the handler. Whatever it throws becomes `response`.
 void run_handler(const Core&, Exchange&) noexcept;

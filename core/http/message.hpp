@@ -16,7 +16,8 @@ namespace operon::http {
 enum class Method { get, post, put, patch, del };  // HEAD is answered as GET without a body, OPTIONS by the router
 const char* to_string(Method);
 
-enum class Role { anyone, view, run, admin };  ///< each includes the ones before it
+/// What a route asks of its caller. In a token file each includes the ones before it; a cluster is asked about each of them alone.
+enum class Role { anyone, view, stop, run, admin };
 
 struct Caller {
   std::string name = "anonymous";

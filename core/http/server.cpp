@@ -20,7 +20,8 @@ Core::Core(std::string n, const Router& r, ServerLimits l, AccessRules a, std::u
       metrics(name, router),
       gate(limits.connections_max, limits.connections_per_address_max, metrics.connections),
       streams(name, limits, metrics),
-      workers(name, limits.worker_threads_max, limits.requests_queued_max) {}
+      workers(name, limits.worker_threads_max, limits.requests_queued_max),
+      reviewers(name + "-auth", limits.review_threads_max, limits.reviews_queued_max) {}
 
 void Core::limit_hit(std::string_view limit) const {
   metrics.refused(limit);
@@ -74,6 +75,7 @@ struct Server::Impl {
     acceptor->stop();
     core->draining = true;
     cut();
+    core->reviewers.stop();
     core->workers.stop();  // waits for handlers
     for (auto& loop : reactors) loop->stop();
     acceptor.reset();

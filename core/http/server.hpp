@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/http/caller_check.hpp"
 #include "core/http/router.hpp"
 
 namespace operon::http {
@@ -20,6 +21,8 @@ struct Tls {
 struct ServerLimits {
   unsigned worker_threads_max = 16;
   unsigned requests_queued_max = 256;  ///< waiting for a worker; more: 503 + Retry-After
+  unsigned review_threads_max = 8;     ///< that wait for an answer about a caller
+  unsigned reviews_queued_max = 256;   ///< callers waiting for such a thread; more: 503 + Retry-After
   unsigned connections_max = 10000;
   unsigned connections_per_address_max = 2000;
   size_t header_bytes_max = 32u << 10;             ///< 431
@@ -42,10 +45,11 @@ struct ServerLimits {
 
 /// Host and Origin are checked before anything else, so that no web page reaches a handler.
 struct AccessRules {
-  std::vector<std::string> hosts;    ///< beside loopback names and the listen addresses
-  std::vector<std::string> origins;  ///< allowed foreign origins; same-origin always is
-  /// Who is it? Absent = nobody (401 where a role is needed). Null function: everyone is anonymous with role admin.
-  std::function<std::optional<Caller>(std::string_view authorization_header)> authenticate;
+  std::vector<std::string> hosts;        ///< beside loopback names and the listen addresses
+  std::vector<std::string> origins;      ///< allowed foreign origins; same-origin always is
+  std::shared_ptr<CallerCheck> callers;  ///< null: everyone is anonymous with role admin
+  /// Told of every request that is answered 401 or 403 because of its caller. On any thread; must not block.
+  std::function<void(const Request&, int status, std::string_view why)> on_refused;
 };
 
 /// Start, then drain, then destroy. Each server has its own listeners and threads.

@@ -99,7 +99,7 @@ std::vector<http::Route> run_routes(Services& services) {
 
   routes[3].method = http::Method::del;
   routes[3].pattern = "/scenarios/run/{jobId}";
-  routes[3].role = http::Role::run;
+  routes[3].role = http::Role::stop;
   routes[3].interface_id = jr::id;
   routes[3].ignores_body = true;
   routes[3].handler = audited([&services](const http::Request& r, Audit& a) { return stop(services, r, a); });

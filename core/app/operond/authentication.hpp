@@ -1,4 +1,4 @@
-/// core/app/operond/authentication.hpp: the caller behind an Authorization header.
+/// core/app/operond/authentication.hpp: callers told apart by the token file.
 #pragma once
 
 #include <filesystem>
@@ -8,12 +8,12 @@
 #include <string_view>
 
 #include "core/config/token_file.hpp"
-#include "core/http/message.hpp"
+#include "core/http/caller_check.hpp"
 
 namespace operon::app {
 
 /// The token file in force. Thread-safe.
-class Tokens {
+class Tokens final : public http::CallerCheck {
  public:
   /// Throws as config::TokenFile::read does.
   explicit Tokens(std::filesystem::path);
@@ -22,6 +22,9 @@ class Tokens {
   size_t reload();
   /// Absent: nobody.
   std::optional<http::Caller> caller(std::string_view authorization_header) const;
+
+  std::optional<http::Admission> known(std::string_view authorization_header, http::Role) override;
+  http::Admission review(std::string_view authorization_header, http::Role) override;
 
  private:
   std::shared_ptr<const config::TokenFile> current() const;

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "core/app/operond/authentication.hpp"
+#include "core/app/operond/cluster_reviews.hpp"
 #include "core/app/operond/data_provider.hpp"
 #include "core/app/operond/kubernetes.hpp"
 #include "core/app/operond/leading.hpp"
@@ -27,6 +28,7 @@
 #include "core/metrics/metrics_service.hpp"
 #include "core/net/http_service.hpp"
 #include "core/plugin/directory.hpp"
+#include "core/rest/audit.hpp"
 #include "core/rest/services.hpp"
 #include "core/targets/cluster_targets.hpp"
 #include "core/targets/local_targets.hpp"
@@ -68,7 +70,7 @@ struct Host::Parts {
   bool stop(milliseconds grace);
 
   StateDir state;
-  std::optional<Tokens> tokens;
+  std::shared_ptr<Tokens> tokens;
   Readiness readiness;
   http::Router probe_router, metrics_router, rest_router;
   std::unique_ptr<http::Server> probe_server, metrics_server;
@@ -94,7 +96,7 @@ Host::Parts::Parts(const config::Settings& settings)
       http_client(make_http_client(settings.net)),
       cluster(std::make_shared<ClusterConnection>(settings.kubernetes)),
       instances({settings.plugin_dirs.begin(), settings.plugin_dirs.end()}, instance_limits(settings.plugin_limits)) {
-  if (settings.rest.auth == "token-file") tokens.emplace(settings.rest.token_file);
+  if (settings.rest.auth == "token-file") tokens = std::make_shared<Tokens>(settings.rest.token_file);
 }
 
 void Host::Parts::start_probes(const config::Settings& settings) {
@@ -216,7 +218,9 @@ void Host::Parts::serve(const config::Settings& settings) {
   http::AccessRules access;
   access.hosts = settings.rest.hosts;
   access.origins = settings.rest.origins;
-  if (tokens) access.authenticate = [this](std::string_view header) { return tokens->caller(header); };
+  access.callers = tokens;
+  if (settings.rest.auth == "kubernetes") access.callers = review_callers(*cluster, settings.rest, readiness);
+  access.on_refused = rest::audit_refused;
   const http::ServerLimits limits = limits_that_fit(settings.rest);
   rest_server = std::make_unique<http::Server>("rest", settings.listen, rest_router, limits, access, tls_of(settings.rest.tls));
   rest_server->start();

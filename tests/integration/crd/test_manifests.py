@@ -114,6 +114,24 @@ class Contents(unittest.TestCase):
         self.assertEqual(0, done.returncode, done.stderr)
 
 
+class Secure(unittest.TestCase):
+    def test_callers_are_checked_by_the_cluster(self):
+        things = rendered(SOURCE / "config/secure")
+        containers = found(things, "Deployment", "krkn-operator-controller-manager")["spec"]["template"]["spec"]["containers"]
+        manager = next(container for container in containers if container["name"] == "manager")
+        env = {variable["name"]: variable.get("value", "ns") for variable in manager["env"]}
+        self.assertEqual("kubernetes", env["OPERON_REST_AUTH"])
+        self.assertNotIn("OPERON_REST_ALLOW_REMOTE_WITHOUT_AUTH", env)
+        self.assertIn("OPERON_REST_HOSTS", env)
+        reviews = found(things, "ClusterRoleBinding", "krkn-operator-reviews")
+        self.assertEqual("system:auth-delegator", reviews["roleRef"]["name"])
+        operond = pathlib.Path(os.environ.get("OPERON_BUILD_DIR", SOURCE / "build")) / "bin/operond"
+        if not operond.exists():
+            self.skipTest(f"there is no {operond}")
+        done = subprocess.run([operond, "--check-config", *manager["args"]], env=env, capture_output=True, text=True, timeout=60)
+        self.assertEqual(0, done.returncode, done.stderr)
+
+
 class Alerts(unittest.TestCase):
     def setUp(self):
         # promtool reads a file of groups: the indented spec, taken as it is.
@@ -188,9 +206,9 @@ class Deployed(unittest.TestCase):
     def test_callers_are_told_apart(self):
         if server_minor() < 30:
             self.skipTest("the overlay secure is younger than the server")
-        for role, verbs in (("viewer", {"get"}), ("runner", {"get", "create"}), ("stopper", {"get", "delete"})):
+        for role, verbs in (("viewer", {"get"}), ("runner", {"get", "create"}), ("stopper", {"get", "delete"}), ("admin", {"get", "create", "delete", "update"})):
             self.bind(role, role)
-            self.assertEqual(verbs, {verb for verb in ("get", "create", "delete", "patch") if self.may(role, verb, "runs.operon.dev")}, role)
+            self.assertEqual(verbs, {verb for verb in ("get", "create", "delete", "update", "patch") if self.may(role, verb, "runs.operon.dev")}, role)
 
     def test_only_the_manager_says_who_asked(self):
         if server_minor() < 30:

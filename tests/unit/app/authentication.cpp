@@ -56,3 +56,26 @@ TEST_CASE("a reload takes the new file, or keeps the old tokens when it is bad")
   CHECK_THROWS_AS(tokens.reload(), Error);
   CHECK_FALSE(tokens.caller("Bearer dddddddddddddddd"));
 }
+
+TEST_CASE("a role of the file opens the routes of the ones before it; who may start runs may stop them") {
+  using http::Admission;
+  using http::Role;
+  File file;
+  file.write("aaaaaaaaaaaaaaaa,ann,admin\nbbbbbbbbbbbbbbbb,bob,run\nvvvvvvvvvvvvvvvv,vic,view\n");
+  app::Tokens tokens(file.path);
+  const auto may = [&](const std::string& token, Role role) {
+    return tokens.known("Bearer " + token, role)->answer == Admission::Answer::allowed;
+  };
+  CHECK(may("aaaaaaaaaaaaaaaa", Role::admin));
+  CHECK(may("bbbbbbbbbbbbbbbb", Role::run));
+  CHECK(may("bbbbbbbbbbbbbbbb", Role::stop));
+  CHECK(may("bbbbbbbbbbbbbbbb", Role::view));
+  CHECK_FALSE(may("bbbbbbbbbbbbbbbb", Role::admin));
+  CHECK(may("vvvvvvvvvvvvvvvv", Role::view));
+  const auto refused = tokens.known("Bearer vvvvvvvvvvvvvvvv", Role::stop);
+  CHECK(refused->answer == Admission::Answer::forbidden);
+  CHECK(refused->caller.name == "vic");
+  CHECK(refused->message == "this route needs the role 'run', 'vic' has 'view'");
+  CHECK(tokens.known("Bearer xxxxxxxxxxxxxxxx", Role::view)->answer == Admission::Answer::unknown);
+  CHECK(tokens.known("", Role::view)->answer == Admission::Answer::unknown);
+}

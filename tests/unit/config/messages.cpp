@@ -44,9 +44,10 @@ TEST_CASE("listening beyond loopback without authentication is refused unless as
         "flag --listen: listen: :8080 can be reached from other machines, and rest.auth is none, so that everybody who reaches it could "
         "start "
         "faults; set "
-        "rest.auth to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true\n");
+        "rest.auth to token-file or kubernetes, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true\n");
   CHECK(load_with({"--listen=:8080", "--rest-allow-remote-without-auth"}).problems.empty());
   CHECK(load_with({"--listen=:8080", "--rest-auth=token-file", "--rest-token-file=/t"}).problems.empty());
+  CHECK(load_with({"--listen=:8080", "--rest-auth=kubernetes", "--rest-token-audiences=operon,other"}).problems.empty());
   CHECK(load_with({"--listen=[::1]:8080,localhost:81"}).problems.empty());
 }
 
@@ -64,7 +65,7 @@ TEST_CASE("what is right in itself and wrong together") {
       lines(load_with({}, {}, "rest:\n  tls:\n    key: /k\ndefaults:\n  registry: nope\nplugins: {}\nlisten:\n- 127.0.0.1:1\n- :2\n")
                 .problems) ==
       "operond.yaml:9: listen: :2 can be reached from other machines, and rest.auth is none, so that everybody who reaches it could start "
-      "faults; set rest.auth to token-file, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true\n"
+      "faults; set rest.auth to token-file or kubernetes, listen on 127.0.0.1, or set rest.allow_remote_without_auth to true\n"
       "operond.yaml:3: rest.tls: cert and key go together; cert is missing\n"
       "operond.yaml:5: defaults.registry: there is no plugin instance \"nope\"; plugins is empty\n");
   CHECK(lines(load_with({}, {}, "plugins:\n  x:\n    isolation: process\n").problems) ==

@@ -135,27 +135,6 @@ TEST_CASE("headers cannot split an answer, and an interim status comes first") {
   CHECK(a.status == 200);
 }
 
-TEST_CASE("who is it, and may they") {
-  AccessRules rules;
-  rules.authenticate = [](std::string_view authorization) -> std::optional<Caller> {
-    if (authorization == "Bearer v") return Caller{"viewer", Role::view};
-    if (authorization == "Bearer a") return Caller{"root", Role::admin};
-    return std::nullopt;
-  };
-  TestServer server({}, rules);
-  Peer peer(server.address());
-  CHECK(peer.ask(get("/health")).status == 200);
-  auto a = peer.ask(get("/hello/x"));
-  CHECK(a.status == 401);
-  CHECK(a.header("WWW-Authenticate") == "Bearer");
-  CHECK(a.body.find("\"unauthorized\"") != std::string::npos);
-  CHECK(peer.ask(get("/hello/x", "Authorization: Bearer v\r\n")).body.find("|viewer|") != std::string::npos);
-  a = peer.ask("DELETE /thing HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer v\r\n\r\n");
-  CHECK(a.status == 403);
-  CHECK(a.body == "{\"error\":\"forbidden\",\"message\":\"this route needs the role 'admin', 'viewer' has 'view'\"}\n");
-  CHECK(peer.ask("DELETE /thing HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer a\r\n\r\n").status == 200);
-}
-
 TEST_CASE("a rebound name and a foreign page are refused before any handler, on every kind of request") {
   AccessRules rules;
   rules.origins = {"https://console.example"};

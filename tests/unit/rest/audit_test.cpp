@@ -1,3 +1,5 @@
+#include "core/rest/audit.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -67,4 +69,22 @@ TEST_CASE("audit: one line for each mutation, also for a refused one, with who a
   CHECK(count(text, "user=ada") == 4);
   CHECK(count(text, "jobId=" + id) >= 2);
   CHECK(text.find("sesame-sesame") == std::string::npos);
+}
+
+TEST_CASE("audit: a caller who is refused leaves the same line, and a flood of them a bounded number") {
+  Bench t;
+  CapturedLog log(t.folder.path() / "log");
+  http::Request request;
+  request.method = http::Method::del;
+  request.path = "/scenarios/run/x";
+  request.caller.name = "ann";
+  request.peer = "192.0.2.1";
+  rest::audit_refused(request, 403, "user 'ann' may not delete runs");
+  for (int i = 0; i < 1000; ++i) rest::audit_refused(request, 401, "no token");
+  const std::string text = log.text();
+  CHECK(count(text, "status=403") == 1);
+  CHECK(count(text, "user=ann") >= 50);
+  CHECK(count(text, "audit") <= 100);  // the second may change in between
+  for (const char* word : {"peer=192.0.2.1", "method=DELETE", "path=/scenarios/run/x", "refused: user 'ann' may not delete runs"})
+    CHECK(text.find(word) != std::string::npos);
 }

@@ -16,6 +16,8 @@ const char* role_word(http::Role role) {
       return "anyone";
     case http::Role::view:
       return "view";
+    case http::Role::stop:
+      return "stop";
     case http::Role::run:
       return "run";
     case http::Role::admin:
