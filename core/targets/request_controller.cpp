@@ -11,6 +11,7 @@
 #include "core/base/scrubber.hpp"
 #include "core/base/text.hpp"
 #include "core/kube/api.hpp"
+#include "core/kube/status.hpp"
 #include "core/kube/work_queue.hpp"
 #include "core/log/log.hpp"
 #include "core/targets/managed_clusters.hpp"
@@ -24,6 +25,9 @@ using std::chrono::milliseconds;
 namespace tp = kinds::target_provider;
 
 namespace {
+
+constexpr unsigned secret_attempts_max = 8;
+constexpr const char* request_label = "krkn.krkn-chaos.dev/target-request";
 
 /// What has been asked of our providers for one request, by this leader.
 struct Asked {
@@ -219,30 +223,50 @@ struct RequestController::Impl : std::enable_shared_from_this<Impl> {
     return all;
   }
 
-  /// Foreign providers write into the same Secret, at the same time.
+  /// Foreign providers write into the same Secret, at the same time: what was read is replaced, or read again.
   void write_secret(const std::string& name, const std::string& uid, const std::string& provider,
                     const std::vector<ManagedCluster>& clusters) {
-    const kube::Name where{name_space, name};
-    const auto put = [&](json& secret) {
-      put_managed_clusters(secret, provider, clusters);
-      secret["metadata"]["labels"]["krkn.krkn-chaos.dev/target-request"] = name;
-      return true;
-    };
-    try {
-      api.modify(secret_resource(), where, put);
-      return;
-    } catch (const Error& e) {
-      if (e.code() != Code::not_found) throw;
+    for (unsigned attempt = 0; attempt < secret_attempts_max; ++attempt) {
+      try {
+        if (put_in_secret(name, provider, clusters) || create_secret(name, uid, provider, clusters)) return;
+      } catch (const Error& e) {
+        if (!kube::is_conflict(e)) throw;
+      }
     }
-    json secret = {{"apiVersion", "v1"}, {"kind", "Secret"}, {"type", "Opaque"}, {"metadata", {{"name", name}}}};
-    secret["metadata"]["ownerReferences"] = {{{"apiVersion", api_version}, {"kind", "KrknTargetRequest"}, {"name", name}, {"uid", uid}}};
-    put(secret);
+    throw Error(Code::unavailable, "Secret '" + name + "' is written by others all the time");
+  }
+
+  /// False: there is none yet.
+  bool put_in_secret(const std::string& name, const std::string& provider, const std::vector<ManagedCluster>& clusters) {
+    json secret;
+    try {
+      secret = api.get(secret_resource(), {name_space, name});
+    } catch (const Error& e) {
+      if (!kube::is_not_found(e)) throw;
+      return false;
+    }
+    put_managed_clusters(secret, provider, clusters);
+    api.patch(secret_resource(), {name_space, name}, kube::PatchType::merge,
+              {{"metadata", {{"resourceVersion", secret.at("metadata").at("resourceVersion")}, {"labels", {{request_label, name}}}}},
+               {"data", secret.at("data")}});
+    return true;
+  }
+
+  /// False: somebody else was faster.
+  bool create_secret(const std::string& name, const std::string& uid, const std::string& provider,
+                     const std::vector<ManagedCluster>& clusters) {
+    json secret = {
+        {"apiVersion", "v1"}, {"kind", "Secret"}, {"type", "Opaque"}, {"metadata", {{"name", name}, {"labels", {{request_label, name}}}}}};
+    secret["metadata"]["ownerReferences"] =
+        json::array({{{"apiVersion", api_version}, {"kind", "KrknTargetRequest"}, {"name", name}, {"uid", uid}}});
+    put_managed_clusters(secret, provider, clusters);
     try {
       api.create(secret_resource(), name_space, std::move(secret));
     } catch (const Error& e) {
-      if (e.code() != Code::already_exists) throw;
-      api.modify(secret_resource(), where, put);
+      if (!kube::is_already_exists(e)) throw;
+      return false;
     }
+    return true;
   }
 
   /// Foreign providers that a request waits for: active, and alive.
