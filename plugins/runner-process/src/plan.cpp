@@ -52,11 +52,12 @@ void check_requested(const StartRequest& request) {
     check_variable_name(name, "environment");
     check_variable_value(name, value, "environment");
     if (name == "KUBECONFIG" && value == request.kubeconfig_path) continue;
-    if (set_by_runner(name)) refuse(field, field + ": is set by the runner itself");
+    // No colon after a name: what follows one that sounds secret is hidden wherever it is shown.
+    if (set_by_runner(name)) refuse(field, "variable " + name + " of environment is set by the runner itself");
     if (request.variables_known && !declared.contains(name)) {
       std::string known;
       for (const auto& variable : declared) known += (known.empty() ? "" : ", ") + variable;
-      refuse(field, field + ": scenario '" + request.scenario_name + "' does not know this variable; it knows " +
+      refuse(field, "scenario '" + request.scenario_name + "' does not know the variable " + name + " of environment; it knows " +
                         (known.empty() ? "none" : known));
     }
   }

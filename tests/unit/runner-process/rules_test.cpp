@@ -93,7 +93,7 @@ TEST_CASE("a variable that the scenario does not know is refused") {
   auto r = request("j", {"true"});
   r.declared_variables = {"DURATION", "WORKERS"};
   r.environment = {{"DURATON", "5"}};
-  CHECK(refusal([&] { plan_of(r); }) == "environment.DURATON: scenario 'try' does not know this variable; it knows DURATION, WORKERS");
+  CHECK(refusal([&] { plan_of(r); }) == "scenario 'try' does not know the variable DURATON of environment; it knows DURATION, WORKERS");
   r.variables_known = false;
   CHECK(refusal([&] { plan_of(r); }).empty());
 }
