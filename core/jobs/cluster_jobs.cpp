@@ -120,7 +120,7 @@ struct ClusterJobs::Impl {
 void ClusterJobs::Impl::changed(const RowPtr& before, const RowPtr& now) {
   if (!now) {
     chores.post("gone", [this, before] {
-      if (const auto all = table()) return all->record_removed(before->record);
+      if (const auto all = before->accepted ? table() : nullptr) return all->record_removed(before->record);
       hub.forget(before->record.job.id);
     });
     return;
