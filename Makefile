@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
-.PHONY: help build run test lint format bench nightly install-programs install uninstall deploy undeploy build-installer clean
+.PHONY: help build run test lint format bench nightly install-programs image install uninstall deploy undeploy build-installer clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -36,6 +36,10 @@ nightly: ## everything that takes long: a real Kubernetes, full thread sanitizer
 
 install-programs: build ## programs, plugins, headers and SDK below PREFIX (default /usr/local)
 	@cmake --install build --prefix "$(PREFIX)" >build/install.log && echo "installed below $(PREFIX)"
+
+image: build ## container images, without a container engine: build/image/operon.tar and data-provider.tar
+	@scripts/install-dependencies image
+	@scripts/image
 
 # As in krkn-operator: `install` is about the cluster.
 ifneq ($(filter command,$(firstword $(origin PREFIX))),)
