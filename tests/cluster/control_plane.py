@@ -15,6 +15,8 @@ READY_SECONDS_MAX = 120
 CERTIFICATE_DAYS = 3650
 SERVICES = "10.97.0.0/24"
 SERVICE_OF_API = "10.97.0.1"
+AUDIT_LOG = "audit.log"
+AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}]}
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
@@ -81,6 +83,9 @@ class ControlPlane:
                      f"--kubelet-client-key={pki}/client.key"]
         else:
             flags = ["--bind-address=127.0.0.1", "--disable-admission-plugins=ServiceAccount"]
+        if os.environ.get("OPERON_AUDIT"):
+            (self.folder / "audit-policy.json").write_text(json.dumps(AUDIT_POLICY))
+            flags += [f"--audit-policy-file={self.folder}/audit-policy.json", f"--audit-log-path={self.folder / AUDIT_LOG}", "--audit-log-mode=blocking"]
         self.processes.start(
             self.programs / "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{store}", f"--secure-port={port}", f"--cert-dir={pki}",
             f"--tls-cert-file={pki}/server.crt", f"--tls-private-key-file={pki}/server.key", f"--client-ca-file={pki}/ca.crt",

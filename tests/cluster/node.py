@@ -90,9 +90,13 @@ state = "{self.folder}/run/containerd"
         with tempfile.TemporaryDirectory() as work:
             archive = Path(work, "image.tar")
             image.write(archive, "docker.io/" + name, root, config)
-            done = self.ctr("images", "import", str(archive))
-            if done.returncode != 0:
-                raise ClusterError(f"containerd does not take the image {name}: {done.stderr.strip()}")
+            self.take(archive)
+
+    def take(self, archive):
+        """The images of an archive, under the names that it gives them."""
+        done = self.ctr("images", "import", str(archive))
+        if done.returncode != 0:
+            raise ClusterError(f"containerd does not take the images of {archive}: {done.stderr.strip()}")
 
     def ctr(self, *words):
         return subprocess.run(["ctr", "--address", str(self.socket), "--namespace", "k8s.io", *words], capture_output=True, text=True)
