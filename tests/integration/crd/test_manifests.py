@@ -111,7 +111,7 @@ class Contents(unittest.TestCase):
     def test_the_program_knows_every_flag_and_variable(self):
         known = (SOURCE / "docs/configuration.md").read_text()
         for word in self.containers["manager"]["args"]:
-            self.assertRegex(known, rf"`{word.split('=')[0]}[` ]", word)
+            self.assertRegex(known, rf"[` ]{word.split('=')[0]}[` ]", word)
         for variable in self.containers["manager"]["env"]:
             self.assertRegex(known, rf"`{variable['name']}[` ]", variable)
 
