@@ -63,6 +63,44 @@ def isolated(root, variables, *command):
                             stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
+class ContainerFiles(unittest.TestCase):
+    """For those who have an engine; nothing here has one, so what can be compared is."""
+
+    def words(self, name):
+        for line in (SOURCE / "packaging/container" / name).read_text().splitlines():
+            if line and not line.startswith("#"):
+                yield line.split()
+
+    def test_what_they_copy_is_there(self):
+        for name in ("Containerfile", "Containerfile.data-provider-krkn"):
+            for word, *rest in self.words(name):
+                if word == "COPY" and not rest[0].startswith("--from"):
+                    for path in rest[:-1]:
+                        self.assertTrue((SOURCE / path).exists(), f"{name}: {path}")
+
+    def test_they_start_the_same_as_ours(self):
+        stages, last = {}, None
+        for word, *rest in self.words("Containerfile"):
+            if word == "FROM":
+                last = stages.setdefault(rest[-1], {})
+            elif word == "ENTRYPOINT":
+                last["Entrypoint"] = json.loads(" ".join(rest))
+            elif word == "USER":
+                last["User"] = rest[0]
+            elif word == "ENV":
+                last["Env"] = rest
+            elif word == "EXPOSE":
+                last["ExposedPorts"] = {f"{port}/tcp": {} for port in rest}
+            elif word == "VOLUME":
+                last["Volumes"] = {path: {} for path in rest}
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="operon-test-"))
+        self.addCleanup(shutil.rmtree, folder)
+        make(PREFIX, folder)
+        for name in ("operon", "data-provider"):
+            config = Image(folder / f"{name}.tar").config
+            self.assertEqual({key: config[key] for key in ("Entrypoint", "User", "Env", "ExposedPorts", "Volumes")}, {"Volumes": {}, **stages[name]}, name)
+
+
 class Images(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
