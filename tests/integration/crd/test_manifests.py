@@ -103,6 +103,17 @@ class Contents(unittest.TestCase):
         self.assertNotIn("*", json.dumps(role))
         self.assertNotIn("ClusterRole", {thing["kind"] for thing in self.things})
 
+    def test_every_permission_is_explained(self):
+        """In docs/operations.md: the rows of a resource follow each other, and only the first one names it."""
+        text = (SOURCE / "docs/operations.md").read_text().split("## What operon may do on its cluster")[1].split("\n## ")[0]
+        explained, resource = set(), None
+        for name, verbs in re.findall(r"^\|([^|]*)\|([^|]*)\|", text, re.MULTILINE):
+            named = re.search(r"`([^`]+)`", name)
+            resource = named.group(1) if named else resource
+            explained |= {(resource, verb.strip()) for verb in verbs.split(",") if re.fullmatch(r" *[a-z]+ *", verb)}
+        permitted = {(one, verb) for rule in found(self.things, "Role", "krkn-operator-manager-role")["rules"] for one in rule["resources"] for verb in rule["verbs"]}
+        self.assertEqual(permitted, explained)
+
     def test_the_configuration_is_the_clusters_and_reaches_the_host(self):
         self.assertEqual({"operon.yaml": (SOURCE / "config/cluster.yaml").read_text()}, self.configuration["data"])
         self.assertIn({"name": "configuration", "configMap": {"name": self.configuration["metadata"]["name"]}}, self.pod["volumes"])

@@ -27,8 +27,6 @@ API = "svc/krkn-operator-controller-manager-api-service"
 DEFAULT = str(SOURCE / "config/default")
 POD = "control-plane=controller-manager"
 READY_SECONDS_MAX = 120
-# Whether a host that begins with an empty folder knows the runs of the one before.
-RUNS_ARE_OBJECTS = bool(re.search(r"^jobs:\s*(\{|\n).*?store: kubernetes", (SOURCE / "config/cluster.yaml").read_text(), re.MULTILINE | re.DOTALL))
 PLAN = [{"name": "plan", "content": "cGxhbgo=", "mountPath": "/etc/plan"}]
 LISTED_AT_ONCE = "servers with streaming lists send it in the watch"
 NOT_EXERCISED = {
@@ -39,11 +37,9 @@ NOT_EXERCISED = {
     ("operon.dev", "runs/finalizers", "update"): "asked for by API servers with OwnerReferencesPermissionEnforcement only",
     ("krkn.krkn-chaos.dev", "krkntargetrequests", "delete"): "requests expire after a day; tests/integration/kube/test_targets.py has it",
     ("krkn.krkn-chaos.dev", "krkntargetrequests", "patch"): "a use is written down ten minutes after the last one",
-    **({} if RUNS_ARE_OBJECTS else {
-        (group, resource, verb): "runs are kept in the state folder"
-        for group, resource, verbs in (("operon.dev", "runs", "get list watch create patch delete"), ("operon.dev", "runs/status", "patch"),
-                                       ("", "configmaps", "watch patch"), ("events.k8s.io", "events", "create patch"))
-        for verb in verbs.split()}),
+    ("events.k8s.io", "events", "patch"): "an Event that comes again becomes a series; tests/integration/kube/events.cpp has it",
+    ("operon.dev", "runs", "list"): LISTED_AT_ONCE,
+    ("operon.dev", "runs", "delete"): "ended runs are kept for seven days; tests/integration/kube/test_runs.py has it",
 }
 
 
@@ -252,6 +248,25 @@ class Served(Stage):
         self.assertEqual("Stopped", self.answered(200, "DELETE", f"/scenarios/run/{job}")["status"])
         until("nothing is left of it", lambda: not in_namespace("get", "pods,secrets,configmaps", "-l", f"krkn-job-id={job}", "-o", "name").strip(), 60, every=0.2)
 
+    def test_a_run_is_an_object_that_says_how_it_ended(self):
+        job = self.run_script("object", "exit 3")
+        self.assertEqual("Failed", self.ended(job)["status"])
+        run = until("the object says so", lambda: self.failed_object(job), 30, every=0.2)
+        self.assertEqual(3, run["status"]["exitCode"])
+        until("an Event tells of it", lambda: f"krkn-job-{job}" in in_namespace("get", "events.events.k8s.io", "-o", "yaml"), 30, every=0.2)
+        self.answered(404, "GET", "/scenarios/run/2c1e6f0a-7d43-4b57-9f1e-0c8f3c2a4b5d")
+
+    def failed_object(self, job):
+        run = get("run", f"krkn-job-{job}", "-n", NAMESPACE)
+        return run if run.get("status", {}).get("phase") == "Failed" else None
+
+    def test_a_freeze_holds_for_all_replicas(self):
+        self.answered(200, "POST", "/operon/v1/freeze", {"reason": "maintenance"})
+        self.assertIn("maintenance", json.dumps(get("configmap", "operon-state", "-n", NAMESPACE)["data"]))
+        self.assertEqual(503, self.rest("POST", "/scenarios/run", {"targetId": Stage.target, "clusterName": "here", "provider": "krkn-operator",
+                                                                   "scenarioImage": IMAGE, "scenarioName": "script"})[0])
+        self.answered(200, "POST", "/operon/v1/unfreeze", {})
+
     def test_the_host_is_watched(self):
         self.assertTrue(self.answered(200, "GET", "/operon/v1/plugins")["plugins"])
         lease = get("lease", "operon-leader", "-n", NAMESPACE)
@@ -296,14 +311,10 @@ class Killed(Stage):
         until("there is another pod", lambda: manager_pod() and manager_pod()["metadata"]["name"] != before, 60, every=0.2)
         rolled_out()
         self.assertEqual("Running", get("pod", f"krkn-job-{job}", "-n", NAMESPACE)["status"]["phase"])
-        if RUNS_ARE_OBJECTS:
-            self.assertEqual("Running", self.job(job)["status"])
+        self.assertEqual("Running", self.job(job)["status"])
         self.let_go(job)
-        if RUNS_ARE_OBJECTS:
-            self.assertEqual("Succeeded", self.ended(job)["status"])
-            self.assertEqual("gone up\ngone done\n", self.answered(200, "GET", f"/scenarios/run/{job}/logs"))
-        until("its pod has ended by itself", lambda: get("pod", f"krkn-job-{job}", "-n", NAMESPACE)["status"]["phase"] == "Succeeded", 60, every=0.2)
-        # Target requests were objects all along.
+        self.assertEqual("Succeeded", self.ended(job)["status"])
+        self.assertEqual("gone up\ngone done\n", self.answered(200, "GET", f"/scenarios/run/{job}/logs"))
         self.answered(200, "GET", f"/targets/{Stage.target}")
 
 
