@@ -145,14 +145,36 @@ class Stage(unittest.TestCase):
     def running(self, job):
         until(f"job {job} runs", lambda: self.job(job)["status"] == "Running", 60, every=0.2)
 
+    def request_target(self):
+        self.declare_target()
+        Stage.target = self.answered(202, "POST", "/targets")["uuid"]
+        until("the target request is completed", lambda: self.rest("GET", f"/targets/{Stage.target}")[0] == 200, 60, every=0.2)
+
+    def declare_target(self):
+        """This cluster, for an account that may list nodes."""
+        for words in (("serviceaccount", "looker", "-n", "default"), ("clusterrole", "looker", "--verb=list", "--resource=nodes"),
+                      ("clusterrolebinding", "looker", "--clusterrole=looker", "--serviceaccount=default:looker")):
+            kubectl("create", *words, check=Stage.target is None)  # they outlive a deployment
+        ours = json.loads(kubectl("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))["clusters"][0]["cluster"]
+        server = "https://" + get("service", "kubernetes", "-n", "default")["spec"]["clusterIP"]
+        kubeconfig = {"apiVersion": "v1", "kind": "Config", "current-context": "here",
+                      "clusters": [{"name": "here", "cluster": {"server": server, "certificate-authority-data": ours["certificate-authority-data"]}}],
+                      "users": [{"name": "looker", "user": {"token": kubectl("create", "token", "looker", "-n", "default").strip()}}],
+                      "contexts": [{"name": "here", "context": {"cluster": "here", "user": "looker"}}]}
+        apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "here", "labels": {"krkn-target-uuid": "here"}},
+               "stringData": {"kubeconfig": json.dumps({"kubeconfig": base64.b64encode(json.dumps(kubeconfig).encode()).decode()})}},
+              {"apiVersion": "krkn.krkn-chaos.dev/v1alpha1", "kind": "KrknOperatorTarget", "metadata": {"name": "here"},
+               "spec": {"uuid": "here", "clusterName": "here", "clusterAPIURL": server, "secretType": "kubeconfig", "secretUUID": "here"}})
+        # A foreign provider that is there and silent: its answer is not waited for, since it has not beaten.
+        apply({"apiVersion": "krkn.krkn-chaos.dev/v1alpha1", "kind": "KrknOperatorTargetProvider", "metadata": {"name": "krkn-operator-acm"},
+               "spec": {"operator-name": "krkn-operator-acm", "active": True}})
+
 
 class Applied(Stage):
     """`make image`, `kubectl apply -k config/default`, nothing else."""
 
     @classmethod
     def setUpClass(cls):
-        if not os.environ.get("OPERON_OWN_CLUSTER"):
-            raise unittest.SkipTest("the images are put into a node of tests/cluster; there is none")
         folder = Path(tempfile.mkdtemp(prefix="operon-test-"))
         cls.addClassCleanup(shutil.rmtree, folder)
         for words in (["cmake", "--install", BUILD, "--prefix", folder / "prefix"],
@@ -192,28 +214,7 @@ class Served(Stage):
 
     def setUp(self):
         if Stage.target is None:
-            self.declare_target()
-            Stage.target = self.answered(202, "POST", "/targets")["uuid"]
-            until("the target request is completed", lambda: self.rest("GET", f"/targets/{Stage.target}")[0] == 200, 60, every=0.2)
-
-    def declare_target(self):
-        """This cluster, for an account that may list nodes."""
-        kubectl("create", "serviceaccount", "looker", "-n", "default")
-        kubectl("create", "clusterrole", "looker", "--verb=list", "--resource=nodes")
-        kubectl("create", "clusterrolebinding", "looker", "--clusterrole=looker", "--serviceaccount=default:looker")
-        ours = json.loads(kubectl("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))["clusters"][0]["cluster"]
-        server = "https://" + get("service", "kubernetes", "-n", "default")["spec"]["clusterIP"]
-        kubeconfig = {"apiVersion": "v1", "kind": "Config", "current-context": "here",
-                      "clusters": [{"name": "here", "cluster": {"server": server, "certificate-authority-data": ours["certificate-authority-data"]}}],
-                      "users": [{"name": "looker", "user": {"token": kubectl("create", "token", "looker", "-n", "default").strip()}}],
-                      "contexts": [{"name": "here", "context": {"cluster": "here", "user": "looker"}}]}
-        apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "here", "labels": {"krkn-target-uuid": "here"}},
-               "stringData": {"kubeconfig": json.dumps({"kubeconfig": base64.b64encode(json.dumps(kubeconfig).encode()).decode()})}},
-              {"apiVersion": "krkn.krkn-chaos.dev/v1alpha1", "kind": "KrknOperatorTarget", "metadata": {"name": "here"},
-               "spec": {"uuid": "here", "clusterName": "here", "clusterAPIURL": server, "secretType": "kubeconfig", "secretUUID": "here"}})
-        # A foreign provider that is there and silent: its answer is not waited for, since it has not beaten.
-        apply({"apiVersion": "krkn.krkn-chaos.dev/v1alpha1", "kind": "KrknOperatorTargetProvider", "metadata": {"name": "krkn-operator-acm"},
-               "spec": {"operator-name": "krkn-operator-acm", "active": True}})
+            self.request_target()
 
     def test_targets_and_nodes(self):
         clusters = self.answered(200, "GET", f"/clusters?id={Stage.target}")["targetData"]
@@ -347,17 +348,45 @@ class Removed(Stage):
         self.rest.close()
         kubectl("delete", "-k", DEFAULT, "--wait=false")
         until("the namespace has gone", lambda: not kubectl("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name").strip(), 120, every=0.5)
-        left = [line for kind in ("customresourcedefinitions", "clusterroles", "clusterrolebindings", "validatingadmissionpolicies")
+        self.assertEqual([], self.left())
+
+    def left(self):
+        return [line for kind in ("customresourcedefinitions", "clusterroles", "clusterrolebindings", "validatingadmissionpolicies")
                 for line in kubectl("get", kind, "-o", "name").split() if "krkn-" in line or "operon" in line]
-        self.assertEqual([], left)
+
+
+class Undeployed(Removed):
+    """By the make targets, in mid-run."""
+
+    def make(self, target):
+        built = Path(os.environ["OPERON_CLUSTER_DIR"], "programs/kubectl")
+        env = {**os.environ, "KUBECTL": str(built) if built.exists() else "kubectl"}
+        done = subprocess.run(["make", "-s", "-C", SOURCE, target], env=env, capture_output=True, text=True, timeout=200)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        return done.stderr
+
+    def test_nothing_is_left(self):
+        self.make("deploy")
+        rolled_out()
+        self.request_target()
+        job = self.run_script("in the middle", "true")
+        until("its pod is there", lambda: in_namespace("get", "pod", f"krkn-job-{job}", "--ignore-not-found", "-o", "name").strip(), 60, every=0.2)
+        self.rest.close()
+        self.assertNotIn("could not be removed", self.make("undeploy"))
+        until("the namespace has gone", lambda: not kubectl("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name").strip(), 120, every=0.5)
+        self.assertEqual(4, len(self.left()), "the custom resources stay")
+        self.make("uninstall")
+        until("they have gone", lambda: not self.left(), 30, every=0.2)
 
 
 def setUpModule():
+    if not os.environ.get("OPERON_OWN_CLUSTER"):
+        raise unittest.SkipTest("the images are put into a node of tests/cluster, and its audit log is read; a given cluster has neither")
     unittest.addModuleCleanup(Stage.rest.close)
 
 
 def load_tests(loader, _, __):
-    return unittest.TestSuite(loader.loadTestsFromTestCase(stage) for stage in (Applied, Served, Killed, Permissions, Removed))
+    return unittest.TestSuite(loader.loadTestsFromTestCase(stage) for stage in (Applied, Served, Killed, Permissions, Removed, Undeployed))
 
 
 if __name__ == "__main__":
