@@ -263,10 +263,10 @@ class Served(Stage):
 
     def test_a_freeze_holds_for_all_replicas(self):
         self.answered(200, "POST", "/operon/v1/freeze", {"reason": "maintenance"})
+        self.addCleanup(self.answered, 200, "POST", "/operon/v1/unfreeze", {})
         self.assertIn("maintenance", json.dumps(get("configmap", "operon-state", "-n", NAMESPACE)["data"]))
         self.assertEqual(503, self.rest("POST", "/scenarios/run", {"targetId": Stage.target, "clusterName": "here", "provider": "krkn-operator",
                                                                    "scenarioImage": IMAGE, "scenarioName": "script"})[0])
-        self.answered(200, "POST", "/operon/v1/unfreeze", {})
 
     def test_the_host_is_watched(self):
         self.assertTrue(self.answered(200, "GET", "/operon/v1/plugins")["plugins"])
