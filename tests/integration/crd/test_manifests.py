@@ -30,6 +30,11 @@ def found(things, kind, name):
     return next(thing for thing in things if (thing["kind"], thing["metadata"]["name"]) == (kind, name))
 
 
+def arguments(container):
+    """With the configuration where it is on this machine."""
+    return [word.replace("/etc/operon/operon.yaml", str(SOURCE / "config/cluster.yaml")) for word in container["args"]]
+
+
 class Accepted(CrdTest):
     def check(self, overlay):
         kubectl("label", "namespace", self.namespace, "pod-security.kubernetes.io/warn=restricted", "--overwrite")
@@ -131,8 +136,7 @@ class Contents(unittest.TestCase):
         if not operond.exists():
             self.skipTest(f"there is no {operond}")
         env = {variable["name"]: variable.get("value", "ns") for variable in self.containers["manager"]["env"]}
-        args = [word.replace("/etc/operon/operon.yaml", str(SOURCE / "config/cluster.yaml")) for word in self.containers["manager"]["args"]]
-        done = subprocess.run([operond, "--check-config", *args], env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([operond, "--check-config", *arguments(self.containers["manager"])], env=env, capture_output=True, text=True, timeout=60)
         self.assertEqual(0, done.returncode, done.stderr)
 
 
@@ -150,7 +154,7 @@ class Secure(unittest.TestCase):
         operond = pathlib.Path(os.environ.get("OPERON_BUILD_DIR", SOURCE / "build")) / "bin/operond"
         if not operond.exists():
             self.skipTest(f"there is no {operond}")
-        done = subprocess.run([operond, "--check-config", *manager["args"]], env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([operond, "--check-config", *arguments(manager)], env=env, capture_output=True, text=True, timeout=60)
         self.assertEqual(0, done.returncode, done.stderr)
 
 
