@@ -15,8 +15,6 @@ NAMESPACE = "krkn-operator-system"
 MANAGER = f"system:serviceaccount:{NAMESPACE}:krkn-operator-controller-manager"
 # Alerts that wait for series which the host does not have yet. An entry goes when its series comes.
 AWAITED = {"operon_leader", "operon_target_provider_up", "operon_kube_watch_silent_seconds"}
-# Of a target request's Secret, which several providers write: read, changed and written back, refused when another came between.
-MERGED_BY_UPDATE = {"update"}
 RUN = {"apiVersion": "operon.dev/v1alpha1", "kind": "Run", "metadata": {"name": "mine"},
        "spec": {"targetId": "t", "clusterName": "c", "scenarioImage": "dir://hello", "scenarioName": "hello"}}
 JOB = "2c1e6f0a-7d43-4b57-9f1e-0c8f3c2a4b5d"
@@ -98,7 +96,7 @@ class Contents(unittest.TestCase):
         """It is generated; tests/integration/deploy compares it with what is really asked."""
         role = found(self.things, "Role", "krkn-operator-manager-role")
         keep = {"get", "list", "watch", "create", "patch", "delete"}
-        contract = {"pods": keep - {"patch"}, "pods/log": {"get"}, "configmaps": keep, "secrets": keep | MERGED_BY_UPDATE, "runs": keep, "runs/status": {"patch"},
+        contract = {"pods": keep - {"patch"}, "pods/log": {"get"}, "configmaps": keep, "secrets": keep, "runs": keep, "runs/status": {"patch"},
                     "runs/finalizers": {"update"}, "events": {"create", "patch"}, "leases": keep | {"update"}}
         for kind in ("krkntargetrequests", "krknoperatortargetproviders", "krknoperatortargets"):
             contract |= {kind: keep | {"update"}, f"{kind}/status": {"get", "patch", "update"}, f"{kind}/finalizers": {"update"}}
@@ -221,7 +219,7 @@ class Deployed(unittest.TestCase):
     def test_what_the_manager_may(self):
         self.assertTrue(self.may(MANAGER, "create", "pods"))
         self.assertTrue(self.may(MANAGER, "patch", "runs.operon.dev", "--subresource=status"))
-        for words in (("create", "pods", "--subresource=exec"), ("update", "pods"), ("patch", "secrets"), ("create", "rolebindings.rbac.authorization.k8s.io"), ("create", "deployments.apps")):
+        for words in (("create", "pods", "--subresource=exec"), ("update", "secrets"), ("create", "rolebindings.rbac.authorization.k8s.io"), ("create", "deployments.apps")):
             self.assertFalse(self.may(MANAGER, *words), words)
         self.assertEqual("no", kubectl("-n", "default", "auth", "can-i", "get", "secrets", "--as", MANAGER, fine=None).stdout.strip())
 
