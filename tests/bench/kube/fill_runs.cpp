@@ -1,5 +1,6 @@
 /// bench_fill_runs NAMESPACE COUNT: Runs that have ended, as operond leaves them, with 2 KB of spec and status each.
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -19,7 +20,10 @@ namespace kube = operon::kube;
 
 constexpr int at_once = 16;
 constexpr size_t content_bytes = 2048;
-constexpr int64_t begin_ms = 1'700'000'000'000;
+/// Not so long ago that the limits of age would take them.
+const int64_t begin_ms =
+    std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch() - std::chrono::hours(12))
+        .count();
 
 std::string job_id(int i) {
   char text[40];

@@ -4,7 +4,9 @@
 //	peer noop NAMESPACE COUNT                  COUNT reconciles that read the cache and do nothing
 //	peer status NAMESPACE COUNT                COUNT patches of a status
 //	peer latency NAMESPACE COUNT               COUNT patches, 50 a second, until the reconciler has read them
+//	peer written NAMESPACE COUNT               COUNT creations, each looked for in the cache at once
 //	peer serve NAMESPACE ADDRESS               GET /scenarios/run from the cache
+//	peer start NAMESPACE ADDRESS               POST /scenarios/run makes a run's objects
 //
 // Each prints one line of JSON and stays until its input is closed, so that it can be looked at from outside.
 package main
@@ -73,11 +75,15 @@ func main() {
 	log.SetLogger(logr.Discard())
 	started := time.Now()
 	if len(os.Args) < 4 {
-		must(fmt.Errorf("usage: peer sync|noop|status|latency|serve NAMESPACE COUNT|ADDRESS [whole|stripped]"))
+		must(fmt.Errorf("usage: peer sync|noop|status|latency|written|serve|start NAMESPACE COUNT|ADDRESS [whole|stripped]"))
 	}
 	ctx, namespace := context.Background(), os.Args[2]
 	if os.Args[1] == "serve" {
 		serve(ctx, namespace, os.Args[3], started)
+		return
+	}
+	if os.Args[1] == "start" {
+		start(ctx, namespace, os.Args[3])
 		return
 	}
 	count, err := strconv.Atoi(os.Args[3])
@@ -93,5 +99,7 @@ func main() {
 		status(ctx, namespace, count)
 	case "latency":
 		latency(ctx, namespace, count)
+	case "written":
+		written(ctx, namespace, count)
 	}
 }

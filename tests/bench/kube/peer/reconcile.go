@@ -126,3 +126,21 @@ func latency(ctx context.Context, namespace string, count int) {
 	slices.Sort(took)
 	tell(map[string]any{"cpu_seconds": spent, "seconds": time.Since(started).Seconds(), "p50_ms": took[count/2], "p99_ms": took[count*99/100]})
 }
+
+// written creates Runs and asks the cache for each as soon as the server has answered, as a REST handler of an operator does.
+func written(ctx context.Context, namespace string, count int) {
+	m := newManager(namespace, true)
+	begin(ctx, m)
+	absent := 0
+	mark := strconv.FormatInt(time.Now().UnixNano(), 36)
+	for i := range count {
+		run := &Run{Spec: RunSpec{TargetID: "t", ClusterName: "c", ScenarioImage: "dir://none", ScenarioName: "none"}}
+		run.Namespace, run.Name = namespace, fmt.Sprintf("%s-%d", mark, i)
+		must(m.GetClient().Create(ctx, run))
+		if err := m.GetClient().Get(ctx, client.ObjectKeyFromObject(run), &Run{}); err != nil {
+			must(client.IgnoreNotFound(err))
+			absent++
+		}
+	}
+	tell(map[string]any{"absent": absent})
+}

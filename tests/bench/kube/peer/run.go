@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -103,5 +104,6 @@ func scheme() *runtime.Scheme {
 	made := runtime.NewScheme()
 	made.AddKnownTypes(groupVersion, &Run{}, &RunList{})
 	metav1.AddToGroupVersion(made, groupVersion)
+	must(corev1.AddToScheme(made))
 	return made
 }
