@@ -12,10 +12,11 @@ import sys
 
 import kube_host_rows
 import kube_library_rows
+import kube_start_rows
 from kube_programs import SOURCE
 from measure import Table, options
 
-GROUPS = {"control": kube_library_rows.ROWS + kube_host_rows.ROWS, "pods": ()}
+GROUPS = {"control": kube_library_rows.ROWS + kube_host_rows.ROWS + kube_start_rows.ROWS, "pods": ()}
 
 
 def chosen(group, o):

@@ -67,9 +67,10 @@ def change_to_reconcile(table, o):
     count = 200 if o.quick else 500
     results = verbs(o, runs(1_000), "latency", count)
     p50 = {name: column(rows, "p50_ms") for name, rows in results.items()}
+    write = {name: column(rows, "write_p50_ms") for name, rows in results.items()}
     each = {name: column(rows, "cpu_seconds", 1e3 / count) for name, rows in results.items()}
     table.add("change to reconcile at 50 events/s, the write included: p50 ms", three(p50["ours"]), beside(p50, "peer", lambda ms: f"{version()}: {three(ms)}"),
-              f"{median(p50['ours']):.2f} ms", "at most 3 ms", median(p50["ours"]) <= 3)
+              f"{median(p50['ours']):.2f} ms; when the write is answered {median(write['ours']):.2f} (peer {median(write.get('peer', [0])):.2f})", "at most 3 ms", median(p50["ours"]) <= 3)
     table.add("the same: CPU ms an event", three(each["ours"]), beside(each, "peer", three), f"{median(each['ours']):.2f} ms", "at most 0.40 ms", median(each["ours"]) <= 0.4)
 
 
