@@ -1,7 +1,9 @@
 """What the benchmarks share: time, CPU and memory of a process from outside, and a table of results. Standard library only."""
 
+import argparse
 import os
 import pathlib
+import platform
 import re
 import statistics
 import subprocess
@@ -71,3 +73,30 @@ class Table:
         head = ("Work", "Ours (min / median / max)", "Peer (min / median / max)", "What counts", "Goal", "")
         lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in self.rows]) + "\n"
+
+    def write(self, page, name, whole):
+        """Into the page's table of that name. Not `whole`: the rows that were not measured stay as they are."""
+        text = page.read_text()
+        begin, end = f"<!-- {name} begins -->\n", f"<!-- {name} ends -->"
+        head, rest = text.split(begin)
+        old, tail = rest.split(end)
+        if not whole:
+            self.keep(old)
+        machine = f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {time.strftime('%Y-%m-%d')}, by `make bench`\n\n"
+        page.write_text(head + begin + machine + self.markdown() + end + tail)
+
+    def keep(self, markdown):
+        """Takes in the rows of an older table, in their order, where there is none of the same work here."""
+        fresh = {row[0]: row for row in self.rows}
+        old = [tuple(cell.strip() for cell in line.strip("| \n").split(" | ")) for line in markdown.splitlines() if line.startswith("| ")][1:]
+        merged = [fresh.pop(row[0], row) for row in old]
+        self.rows = merged + list(fresh.values())
+
+
+def options():
+    """Of run.py and cluster.py alike."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="short runs")
+    parser.add_argument("--only", default="", metavar="WORD", help="rows whose function name has WORD")
+    parser.add_argument("--write", action="store_true", help="also into docs/performance.md")
+    return parser

