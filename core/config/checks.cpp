@@ -71,7 +71,11 @@ void Checks::authentication() const {
 
 /// Whether a database's address seems to hold a password: "user:password@", or the keyword. core/jobs asks libpq itself.
 bool holds_password(std::string_view address) {
-  if (address.find("password") != std::string_view::npos && address.find('=') != std::string_view::npos) return true;
+  constexpr std::string_view keyword = "password";
+  for (auto at = address.find(keyword); at != std::string_view::npos; at = address.find(keyword, at + 1)) {
+    const auto next = address.find_first_not_of(" \t", at + keyword.size());
+    if (next != std::string_view::npos && address[next] == '=') return true;
+  }
   const auto scheme = address.find("://");
   if (scheme == std::string_view::npos) return false;
   const auto authority = address.substr(scheme + 3, address.find_first_of("/?", scheme + 3) - scheme - 3);
