@@ -133,6 +133,12 @@ void PostgresWriter::begin() {
 }
 
 void PostgresWriter::lock(Connection& connection) {
+  {
+    auto row = connection.statement("SELECT coalesce(current_schema(), '')");
+    if (!row.step() || row.view(0).empty())
+      throw Error(Code::failed_precondition,
+                  server_->where() + " has none of the schemas that search_path names: make one with CREATE SCHEMA");
+  }
   try {
     connection.statement(take_lock).run();
     return;

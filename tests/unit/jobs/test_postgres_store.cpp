@@ -117,14 +117,22 @@ TEST_CASE("postgresql: a server that is not there is named") {
                            Catch::Contains("No such file or directory"));
 }
 
+TEST_CASE("postgresql: a schema that is not there is told") {
+  const Error e = refusal({testing::server_address() + "&options=-csearch_path%3Dnowhere", {}});
+  CHECK(e.code() == Code::failed_precondition);
+  CHECK_THAT(e.what(), Catch::Contains("CREATE SCHEMA"));
+}
+
 TEST_CASE("postgresql: a role without rights is told so") {
   testing::ask("CREATE ROLE poor LOGIN");
   testing::ask("CREATE SCHEMA closed");
   std::string address = testing::server_address();
   address.replace(address.find("user=operon"), 11, "user=poor&options=-csearch_path%3Dclosed");
+  testing::ask("GRANT USAGE ON SCHEMA closed TO poor");
   const Error e = refusal({address, {}});
   CHECK(e.code() == Code::unavailable);
-  CHECK_THAT(e.what(), Catch::Contains("on /tmp/"));
+  CHECK(e.reason() == "Forbidden");
+  CHECK_THAT(e.what(), Catch::Contains("permission denied for schema closed") && Catch::Contains("give the role its rights"));
 }
 
 TEST_CASE("postgresql: one value changed behind its back is an error, never another run's end") {
