@@ -28,9 +28,10 @@ function(operon_core_library name)
   endif()
 endfunction()
 
-# operon_test(NAME SOURCES ... [LINK ...] [LABELS ...] [ENVIRONMENT ...]): a Catch2 program and its ctest entry.
+# operon_test(NAME SOURCES ... [LINK ...] [LABELS ...] [ENVIRONMENT ...] [LAUNCHER COMMAND...]): a Catch2 program and its ctest entry; a launcher
+# is what starts it.
 function(operon_test name)
-  cmake_parse_arguments(A "" "" "SOURCES;LINK;LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(A "" "" "SOURCES;LINK;LABELS;ENVIRONMENT;LAUNCHER" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE operon_options operon_test_main ${A_LINK})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -47,7 +48,7 @@ function(operon_test name)
     endif()
     add_dependencies(concurrency_tests ${name})
   endif()
-  add_test(NAME ${name} COMMAND ${name} --warn NoAssertions)
+  add_test(NAME ${name} COMMAND ${A_LAUNCHER} $<TARGET_FILE:${name}> --warn NoAssertions)
   set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT 300 ENVIRONMENT "OPERON_BUILD_DIR=${PROJECT_BINARY_DIR};OPERON_SOURCE_DIR=${PROJECT_SOURCE_DIR};LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp;${A_ENVIRONMENT}")
 endfunction()
 

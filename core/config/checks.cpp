@@ -17,6 +17,7 @@ class Checks {
   void listeners() const;
   void tls(const std::string& key, const TlsFiles&) const;
   void authentication() const;
+  void database() const;
   void placements() const;
   void default_instance(const std::string& key, const std::string& name) const;
 
@@ -68,6 +69,35 @@ void Checks::authentication() const {
     problem("rest.auth", "rest.auth is token-file, and no file is named; set rest.token_file");
 }
 
+/// Whether a database's address seems to hold a password: "user:password@", or the keyword. core/jobs asks libpq itself.
+bool holds_password(std::string_view address) {
+  constexpr std::string_view keyword = "password";
+  for (auto at = address.find(keyword); at != std::string_view::npos; at = address.find(keyword, at + 1)) {
+    const auto next = address.find_first_not_of(" \t", at + keyword.size());
+    if (next != std::string_view::npos && address[next] == '=') return true;
+  }
+  const auto scheme = address.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const auto authority = address.substr(scheme + 3, address.find_first_of("/?", scheme + 3) - scheme - 3);
+  return authority.substr(0, std::min(authority.rfind('@'), authority.size())).find(':') != std::string_view::npos &&
+         authority.find('@') != std::string_view::npos;
+}
+
+void Checks::database() const {
+  const auto& jobs = settings_.jobs;
+  if (holds_password(jobs.database)) {
+    problem("jobs.database",
+            "jobs.database: a password does not belong there, where others see it; put it into a file and name that in "
+            "jobs.database_password_file");
+  }
+  if (!jobs.database.empty() && jobs.store != "local") {
+    problem("jobs.database", "jobs.database: with jobs.store " + jobs.store +
+                                 ", runs are recorded as Run objects and need no database; leave one of them out");
+  }
+  if (jobs.database.empty() && !jobs.database_password_file.empty())
+    problem("jobs.database_password_file", "jobs.database_password_file: there is no jobs.database that it could be for");
+}
+
 void Checks::placements() const {
   for (const auto& plugin : settings_.plugins) {
     if (plugin.isolation == "inprocess") continue;
@@ -97,6 +127,7 @@ void check(const Settings& settings, const Where& where, std::vector<std::string
   checks.tls("rest.tls", settings.rest.tls);
   checks.tls("metrics.tls", settings.metrics.tls);
   checks.authentication();
+  checks.database();
   checks.placements();
   checks.default_instance("defaults.registry", settings.defaults.registry);
   checks.default_instance("defaults.runner", settings.defaults.runner);

@@ -66,6 +66,8 @@ struct RestSettings {
 /// Limits of the job table.
 struct JobSettings {
   std::string store = "local";  ///< or "kubernetes"
+  std::string database;         ///< empty: SQLite in the state folder; else a PostgreSQL address, without a password
+  std::string database_password_file;
   int64_t objects_kept_max = 1000;
   int64_t running_per_target_max = 10;
   int64_t running_per_runner_max = 1000;

@@ -2,7 +2,6 @@
 
 #include <future>
 
-#include "core/jobs/sqlite_connection.hpp"
 #include "core/log/log.hpp"
 
 namespace operon::jobs {
@@ -17,8 +16,8 @@ Error deep_copy(const Error& e) {
 
 }  // namespace
 
-CommitQueue::CommitQueue(std::unique_ptr<sqlite::Connection> connection, const SqliteLimits& limits)
-    : connection_(std::move(connection)),
+CommitQueue::CommitQueue(std::unique_ptr<Committer> committer, const QueueLimits& limits)
+    : committer_(std::move(committer)),
       limits_(limits),
       failures_(metrics::counter("operon_store_write_failures_total", "Writes of the state store that failed")),
       thread_([this] { loop(); }) {}
@@ -61,17 +60,17 @@ std::string CommitQueue::trouble() const {
 }
 
 void CommitQueue::loop() {
-  bool untidy = false;
   std::vector<Item> batch;
   for (;;) {
+    const auto pause = committer_->rest_after();
     {
       std::unique_lock lock(mutex_);
       const auto due = [this] { return stopping_ || !queue_.empty(); };
-      if (!untidy) {
+      if (!pause) {
         wake_.wait(lock, due);
-      } else if (!wake_.wait_for(lock, limits_.tidy_after_ms, due)) {
+      } else if (!wake_.wait_for(lock, *pause, due)) {
         lock.unlock();
-        untidy = !tidy();
+        rest();
         continue;
       }
       if (queue_.empty()) return;  // stopping
@@ -83,29 +82,14 @@ void CommitQueue::loop() {
     commit(batch);
     finish(batch);
     batch.clear();
-    untidy = true;
-  }
-}
-
-void CommitQueue::transact(const std::function<void()>& body) {
-  connection_->execute("BEGIN IMMEDIATE");
-  try {
-    body();
-    connection_->execute("COMMIT");
-  } catch (...) {
-    try {
-      connection_->execute("ROLLBACK");
-    } catch (const Error&) {  // SQLite has rolled back by itself already
-    }
-    throw;
   }
 }
 
 void CommitQueue::commit(std::vector<Item>& batch) {
   if (batch.size() == 1) return commit_alone(batch.front());
   try {
-    transact([&] {
-      for (auto& item : batch) item.work(*connection_);
+    committer_->transact([&] {
+      for (auto& item : batch) item.work();
     });
   } catch (const std::exception&) {
     // One of them may be at fault: each on its own, so that nobody fails for another's sake.
@@ -115,7 +99,7 @@ void CommitQueue::commit(std::vector<Item>& batch) {
 
 void CommitQueue::commit_alone(Item& item) {
   try {
-    transact([&] { item.work(*connection_); });
+    committer_->transact(item.work);
   } catch (const Error& e) {
     item.error = e;
   } catch (const std::exception& e) {
@@ -130,6 +114,21 @@ void CommitQueue::finish(std::vector<Item>& batch) {
     failures_.add();
     trouble = item.error->what();
   }
+  tell(std::move(trouble));
+  for (auto& item : batch) {
+    if (item.done) item.done(item.error);
+  }
+}
+
+void CommitQueue::rest() noexcept {
+  try {
+    if (auto trouble = committer_->rest()) tell(std::move(*trouble));
+  } catch (const std::exception& e) {
+    log::warn("the state store could not be looked after", {{"error", e.what()}});
+  }
+}
+
+void CommitQueue::tell(std::string trouble) {
   std::string before;
   {
     std::lock_guard lock(mutex_);
@@ -137,30 +136,6 @@ void CommitQueue::finish(std::vector<Item>& batch) {
   }
   if (!trouble.empty() && before.empty()) log::error("the state store cannot be written; no new run is accepted", {{"error", trouble}});
   if (trouble.empty() && !before.empty()) log::info("the state store can be written again");
-  for (auto& item : batch) {
-    if (item.done) item.done(item.error);
-  }
-}
-
-/// Secrets of requests that are gone stand in the log file until it is cut: SQLite itself would leave them there until they are written
-/// over.
-/// False: somebody reads, and it has to be tried again.
-bool CommitQueue::tidy() noexcept {
-  bool whole = false;
-  try {
-    // Waits for readers, and writers would wait for it: only a moment.
-    connection_->execute("PRAGMA busy_timeout = 20");
-    auto answer = connection_->statement("PRAGMA wal_checkpoint(TRUNCATE)");
-    whole = answer.step() && answer.integer(0) == 0;
-  } catch (const std::exception& e) {
-    log::debug("checkpoint put off", {{"error", e.what()}});
-  }
-  try {
-    connection_->execute("PRAGMA busy_timeout = " + std::to_string(limits_.busy_timeout_ms.count()));
-  } catch (const std::exception& e) {
-    log::warn("the state store's time to wait could not be set back", {{"error", e.what()}});
-  }
-  return whole;
 }
 
 }  // namespace operon::jobs

@@ -12,31 +12,43 @@
 #include <thread>
 #include <vector>
 
-#include "core/jobs/sqlite_store.hpp"
 #include "core/metrics/metrics.hpp"
 #include "operon/error.hpp"
 
 namespace operon::jobs {
 
-namespace sqlite {
-class Connection;
-}
+/// The one connection that writes. Used by the queue's thread alone.
+class Committer {
+ public:
+  virtual ~Committer() = default;
+  /// Begins, calls, commits. Throws Error when one of them fails; nothing is written then, as far as anybody who asks later can see.
+  virtual void transact(const std::function<void()>& body) = 0;
+  /// After so long without a write comes rest(); absent: never before the next write.
+  virtual std::optional<std::chrono::milliseconds> rest_after() const = 0;
+  /// What is wrong with the place ("" = nothing); absent: it was not looked at.
+  virtual std::optional<std::string> rest() = 0;
+};
 
-/// Owns the writing connection and its thread. Thread-safe. What is queued at destruction is still written.
+struct QueueLimits {
+  unsigned writes_queued_max = 50000;
+  unsigned writes_per_commit_max = 512;
+};
+
+/// Owns the committer and its thread. Thread-safe. What is queued at destruction is still written.
 class CommitQueue {
  public:
   /// Runs inside a transaction, once more when the batch that it was in had to be taken apart.
-  using Work = std::function<void(sqlite::Connection&)>;
+  using Work = std::function<void()>;
   using Done = std::function<void(const std::optional<Error>&)>;
 
-  CommitQueue(std::unique_ptr<sqlite::Connection>, const SqliteLimits&);
+  CommitQueue(std::unique_ptr<Committer>, const QueueLimits&);
   ~CommitQueue();
 
   /// Never blocks on the disk. `done` comes on the writing thread, or at once (resource_exhausted) when the queue is full.
   void post(Work, Done);
   /// Waits until it is durable; throws.
   void run(Work);
-  /// The error of the last write; empty when it went well.
+  /// The error of the last write or look; empty when it went well.
   std::string trouble() const;
 
  private:
@@ -49,12 +61,12 @@ class CommitQueue {
   void loop();
   void commit(std::vector<Item>&);
   void commit_alone(Item&);
-  void transact(const std::function<void()>& body);
   void finish(std::vector<Item>&);
-  bool tidy() noexcept;
+  void rest() noexcept;
+  void tell(std::string trouble);
 
-  std::unique_ptr<sqlite::Connection> connection_;
-  const SqliteLimits limits_;
+  std::unique_ptr<Committer> committer_;
+  const QueueLimits limits_;
   metrics::Counter failures_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;

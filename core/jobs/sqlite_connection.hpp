@@ -57,6 +57,7 @@ class Connection {
   /// Prepared once per connection.
   Statement statement(std::string_view sql);
   int64_t changes() const;
+  bool broken() const { return false; }  ///< a file does not go away
 
  private:
   sqlite3* db_ = nullptr;

@@ -11,6 +11,7 @@ namespace operon::jobs {
 
 struct SqliteLimits {
   unsigned read_connections_max = 4;
+  std::chrono::milliseconds read_wait_max{30000};  ///< for one of them
   unsigned writes_queued_max = 50000;
   unsigned writes_per_commit_max = 512;
   size_t pages_kept_bytes_max = 4 << 20;  ///< pages of ended runs, in memory

@@ -15,6 +15,7 @@
 #include "core/app/operond/process.hpp"
 #include "core/app/operond/readiness.hpp"
 #include "core/app/operond/state_dir.hpp"
+#include "core/app/operond/state_store.hpp"
 #include "core/base/clock_service.hpp"
 #include "core/config/reload.hpp"
 #include "core/control/run_object_reader.hpp"
@@ -22,7 +23,6 @@
 #include "core/jobs/cluster_jobs.hpp"
 #include "core/jobs/instance_runners.hpp"
 #include "core/jobs/kv_service.hpp"
-#include "core/jobs/sqlite_store.hpp"
 #include "core/log/log.hpp"
 #include "core/metrics/metrics.hpp"
 #include "core/metrics/metrics_service.hpp"
@@ -275,7 +275,7 @@ void Host::start() {
   parts_ = std::make_unique<Parts>(settings_);
   try {
     parts_->start_probes(settings_);  // first: whoever watches the host sees it start
-    parts_->store = jobs::open_sqlite_store(parts_->state.path() / "operon.db");
+    parts_->store = open_state_store(settings_.jobs, parts_->state.path());
     parts_->load_plugins(settings_);
     parts_->recover(settings_);
     parts_->serve(settings_);

@@ -86,6 +86,23 @@ TEST_CASE("the sample config/standalone.yaml is what the embedded defaults are")
   CHECK(to_yaml(loaded.settings) == to_yaml(load_with({}).settings));
 }
 
+TEST_CASE("a database's address is taken without a password, and said nowhere with one") {
+  for (const char* address : {"postgresql://op@db.example.org:5432/operon?sslmode=verify-full", "postgresql://[::1]:5432/operon",
+                              "postgresql:///operon?host=/run/postgresql&require_auth=password", "host=db user=op dbname=passwords"}) {
+    INFO(address);
+    CHECK(lines(load_with({"--jobs-database", address, "--jobs-database-password-file", "/p"}).problems).empty());
+  }
+  for (const char* address : {"postgresql://op:canary@db/operon", "postgresql://op:can@ry@db/operon",
+                              "postgresql://op@db/operon?password=canary", "host=db password = canary", "host=db sslpassword=canary"}) {
+    CHECK(lines(load_with({"--jobs-database", address}).problems) ==
+          "flag --jobs-database: jobs.database: a password does not belong there, where others see it; put it into a file and name that in "
+          "jobs.database_password_file\n");
+  }
+  CHECK_THAT(lines(load_with({"--jobs-database", "postgresql:///x", "--jobs-store", "kubernetes"}).problems),
+             Catch::Contains("runs are recorded as Run objects and need no database"));
+  CHECK_THAT(lines(load_with({"--jobs-database-password-file", "/p"}).problems), Catch::Contains("there is no jobs.database"));
+}
+
 TEST_CASE("--set reaches into the default list of addresses") {
   CHECK(load_with({"--set", "listen[1]=127.0.0.1:9"}).settings.listen == std::vector<std::string>{"127.0.0.1:8080", "127.0.0.1:9"});
 }

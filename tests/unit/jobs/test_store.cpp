@@ -1,4 +1,5 @@
-/// The conformance table of stores: every engine runs it. Cases of SQLite alone stand at the end.
+/// The conformance table of stores: every engine runs it, PostgreSQL in the program that is given a server. Cases of SQLite alone stand at
+/// the end.
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -6,14 +7,19 @@
 #include <fstream>
 #include <future>
 
-#include "core/jobs/job_table.hpp"
 #include "core/jobs/sqlite_store.hpp"
 #include "core/jobs/store.hpp"
 #include "fake_runner.hpp"
 #include "operon/error.hpp"
+#include "postgres_fixture.hpp"
+#include "store_fixture.hpp"
 
 using namespace operon;
 using namespace operon::jobs;
+
+using testing::ids;
+using testing::record;
+using testing::request;
 
 namespace {
 
@@ -23,40 +29,14 @@ struct Engine {
 };
 
 const std::vector<Engine>& engines() {
-  static const std::vector<Engine> all = {
-      {"sqlite", [](const std::filesystem::path& folder) { return open_sqlite_store(folder / "state.db"); }}};
+  static const std::vector<Engine> all = [] {
+    std::vector<Engine> made{{"sqlite", [](const std::filesystem::path& folder) { return open_sqlite_store(folder / "state.db"); }}};
+    if (testing::has_postgres())
+      made.push_back(
+          {"postgresql", [](const std::filesystem::path& folder) { return open_postgres_store(testing::postgres_address(folder)); }});
+    return made;
+  }();
   return all;
-}
-
-JobRecord record(const std::string& id, int64_t created, Phase phase = Phase::pending) {
-  JobRecord made;
-  made.job.id = id;
-  made.job.target_id = "t-" + std::to_string(created % 3);
-  made.job.provider = "file";
-  made.job.cluster_name = "c-" + std::to_string(created % 2);
-  made.job.scenario_name = "s-" + std::to_string(created % 5);
-  made.job.runner = "fake";
-  made.job.user = "someone";
-  made.job.digest = "d";
-  made.job.created_unix_ms = created;
-  made.job.phase = phase;
-  if (kinds::job_runner::terminal(phase)) made.job.end_unix_ms = created + 1;
-  made.json = to_contract_json(made.job);
-  return made;
-}
-
-PendingRequest request(const std::string& id) {
-  PendingRequest made;
-  made.request.job_id = id;
-  made.request.environment["TOKEN"] = "canary-secret-value";
-  made.blobs["f0"] = std::make_shared<const std::string>(std::string("\0binary\xff", 8));
-  return made;
-}
-
-std::vector<std::string> ids(const std::vector<PageRow>& rows) {
-  std::vector<std::string> out;
-  for (const auto& row : rows) out.push_back(row.key.id);
-  return out;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "core/jobs/sqlite_rows.hpp"
+#include "core/jobs/stored_rows.hpp"
 
 #include <zlib.h>
 
@@ -6,7 +6,7 @@
 
 #include "operon/kinds/job_runner_json.hpp"
 
-namespace operon::jobs::sqlite {
+namespace operon::jobs::rows {
 namespace {
 
 using nlohmann::json;
@@ -83,16 +83,16 @@ int64_t checksum(std::string_view id, std::string_view record, std::string_view 
   return static_cast<int64_t>(sum);
 }
 
-JobRecord read_record(const Statement& row) {
-  const std::string id = row.text(0);
-  if (checksum(id, row.view(1), row.view(2)) != row.integer(3)) {
+JobRecord read_record(const RecordRow& row) {
+  const std::string id(row.id);
+  if (checksum(row.id, row.record, row.json) != row.checksum) {
     throw Error(Code::data_loss, "the record of run " + id + " is damaged: its checksum does not match");
   }
   JobRecord record;
-  record.json = row.text(2);
-  record.cleanup = static_cast<Cleanup>(row.integer(4));
+  record.json = row.json;
+  record.cleanup = static_cast<Cleanup>(row.cleanup);
   try {
-    const json text = json::parse(row.view(1));
+    const json text = json::parse(row.record);
     record.job = read_job(text);
     record.timed_out = text.value("timedOut", false);
     if (text.contains("handle")) record.handle = text["handle"].get<kinds::job_runner::Handle>();
@@ -114,4 +114,4 @@ kinds::job_runner::StartRequest read_request(std::string_view text) {
   }
 }
 
-}  // namespace operon::jobs::sqlite
+}  // namespace operon::jobs::rows
