@@ -15,7 +15,7 @@ import kube_library_rows
 import kube_log_rows
 import kube_start_rows
 from kube_programs import SOURCE
-from measure import Table, options
+from measure import Table, called, options
 
 GROUPS = {"control": kube_library_rows.ROWS + kube_host_rows.ROWS + kube_start_rows.ROWS, "pods": kube_log_rows.ROWS}
 
@@ -30,7 +30,7 @@ def measure(group, o):
         row(table, o)
     print("\n" + table.markdown())
     if o.write:
-        table.write(SOURCE / "docs" / "performance.md", "cluster table", whole=False)
+        table.write(SOURCE / "docs" / "performance.md", "cluster table", False, called(o))
 
 
 def main():

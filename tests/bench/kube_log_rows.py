@@ -53,8 +53,8 @@ def by_us(host, space, count):
     go()
     result = json.loads(followers.communicate(timeout=120)[0])
     spent = cpu_seconds(host.process.pid) - spent
-    whole = result["same"] and result["bytes_min"] == BYTES
-    return spent, since(cluster), ((host.metric("operon_log_bytes_total") or 0) - read) / BYTES, whole
+    missing = max(BYTES - result["bytes_min"], BYTES - result["bytes_max"], key=abs)
+    return spent, since(cluster), ((host.metric("operon_log_bytes_total") or 0) - read) / BYTES, missing
 
 
 def by_kubectl(host, space, count):
@@ -74,12 +74,12 @@ def log_of_a_pod(table, o):
     kubectl("create", "serviceaccount", ACCOUNT, "-n", space)
     for count in (1, 100):
         with ours(space) as host:
-            spent, cluster, reads, whole = by_us(host, space, count)
+            spent, cluster, reads, missing = by_us(host, space, count)
             theirs, their_cluster = by_kubectl(host, space, count)
             peak = peak_memory(host.process.pid) / 1e6
         table.add(f"a pod's log of {LINES:,} lines to {count} follower{'s' if count > 1 else ''}: CPU s of operond", f"{spent:.2f} s ({cluster}), peak {peak:.0f} MB",
-                  f"kubectl logs -f, one each: {theirs:.1f} s ({their_cluster})", f"upstream read {reads:.2f} times, {'nothing' if whole else 'something'} lost", "one read, nothing lost, under 0.5 s",
-                  whole and reads < 1.01 and spent < 0.5)
+                  f"kubectl logs -f, one each: {theirs:.1f} s ({their_cluster})", f"upstream read {reads:.3f} times; {missing} bytes too few", "one read, nothing lost, under 0.5 s",
+                  missing == 0 and reads < 1.01 and spent < 0.5)
 
 
 ROWS = (log_of_a_pod,)

@@ -8,7 +8,6 @@ import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 for folder in ("tests/harness", "tests/integration/kube", "tests/cluster"):
@@ -19,7 +18,7 @@ from kubectl import Namespace  # noqa: E402
 from measure import memory  # noqa: E402
 from operon_harness import BUILD  # noqa: E402
 from processes import ClusterError  # noqa: E402
-from programs import go  # noqa: E402
+from programs import cache, go  # noqa: E402
 
 BIN = BUILD / "bin"
 PEER = SOURCE / "tests/bench/kube/peer"
@@ -31,15 +30,15 @@ FILL_SECONDS_MAX = 900
 def peer():
     """The program on controller-runtime; None, with a line that says why, where it cannot be had."""
     minor = int(re.search(r"^go 1\.(\d+)", (PEER / "go.mod").read_text(), re.MULTILINE).group(1))
-    program = pathlib.Path(tempfile.gettempdir()) / f"operon-bench-peer-{os.getuid()}"
+    program = cache() / "bench" / "peer"
     try:
         environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"}
         done = subprocess.run([go(minor), "build", "-o", str(program), "."], cwd=PEER, env=environment, capture_output=True, text=True, timeout=BUILD_SECONDS_MAX)
     except (ClusterError, OSError, subprocess.SubprocessError) as error:
-        print(f"controller-runtime left out: no Go 1.{minor} to be had: {error}")
+        print(f"controller-runtime left out: no Go 1.{minor} to be had: {error}", flush=True)
         return None
     if done.returncode != 0:
-        print(f"controller-runtime left out: its program could not be built: {done.stderr[-500:]}")
+        print(f"controller-runtime left out: its program could not be built: {done.stderr[-500:]}", flush=True)
         return None
     return str(program)
 

@@ -74,15 +74,15 @@ class Table:
         lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         return "\n".join(lines + ["| " + " | ".join(str(c) for c in row) + " |" for row in self.rows]) + "\n"
 
-    def write(self, page, name, whole):
-        """Into the page's table of that name. Not `whole`: the rows that were not measured stay as they are."""
+    def write(self, page, name, whole, how):
+        """Into the page's table of that name, measured by the command `how`. Not `whole`: the rows that were not measured stay as they are."""
         text = page.read_text()
         begin, end = f"<!-- {name} begins -->\n", f"<!-- {name} ends -->"
         head, rest = text.split(begin)
         old, tail = rest.split(end)
         if not whole:
             self.keep(old)
-        machine = f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {time.strftime('%Y-%m-%d')}, by `make bench`\n\n"
+        machine = f"{os.cpu_count()} cores, Linux {platform.release().split('-')[0]}, {time.strftime('%Y-%m-%d')}, load average {os.getloadavg()[1]:.1f}, by `{how}`\n\n"
         page.write_text(head + begin + machine + self.markdown() + end + tail)
 
     def keep(self, markdown):
@@ -91,6 +91,10 @@ class Table:
         old = [tuple(cell.strip() for cell in line.strip("| \n").split(" | ")) for line in markdown.splitlines() if line.startswith("| ")][1:]
         merged = [fresh.pop(row[0], row) for row in old]
         self.rows = merged + list(fresh.values())
+
+
+def called(o):
+    return "tests/bench/run --quick" if o.quick else "make bench"
 
 
 def options():

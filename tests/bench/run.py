@@ -19,7 +19,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
-from measure import Table, cpu_seconds, median, memory, options, peak_memory, three, threads, wrk  # noqa: E402
+from measure import Table, called, cpu_seconds, median, memory, options, peak_memory, three, threads, wrk  # noqa: E402
 from operon_harness import BUILD, SOURCE, Host, free_port, until  # noqa: E402
 
 BIN = BUILD / "bin"
@@ -245,7 +245,7 @@ def main():
         return
     print("\n" + table.markdown())
     if o.write:
-        table.write(SOURCE / "docs" / "performance.md", "table", whole=not o.only)
+        table.write(SOURCE / "docs" / "performance.md", "table", not o.only, called(o))
 
 
 if __name__ == "__main__":
