@@ -3,6 +3,7 @@
 $OPERON_PACKAGE_DIR/prefix is the installed package. Programs run as the image's user, in a file system of the image's files alone, which they cannot write to.
 """
 import contextlib
+import functools
 import hashlib
 import http.client
 import io
@@ -55,9 +56,16 @@ def make(prefix, out, **env):
     return done.stdout
 
 
+@functools.cache
+def propagation():
+    """Mounts of our own that nobody else sees; where the root is no mount point (inside a chroot) that cannot be said, and they are gone with us all the same."""
+    try_it = subprocess.run(["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "true"], capture_output=True)
+    return "private" if try_it.returncode == 0 else "unchanged"
+
+
 def isolated(root, variables, *command):
     as_root = os.geteuid() == 0
-    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child"] + ([] if as_root else ["--user", "--map-root-user"])
+    unshare = ["unshare", "--mount", "--propagation", propagation(), "--pid", "--fork", "--kill-child"] + ([] if as_root else ["--user", "--map-root-user"])
     env = {"AS": f"--userspec={USER}:{USER}" if as_root else "", "CHROOT": shutil.which("chroot", path="/usr/sbin:/usr/bin"), **variables}
     return subprocess.Popen([*unshare, "sh", "-c", ISOLATED, "sh", root, *command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, start_new_session=True)
