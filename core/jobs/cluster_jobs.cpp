@@ -214,8 +214,8 @@ void ClusterJobs::resume() {
   impl_->store->start();
 }
 
-void ClusterJobs::lead() {
-  impl_->store->set_writing(true);
+void ClusterJobs::lead(std::function<bool()> holds) {
+  impl_->store->set_owner(std::move(holds));
   auto table = std::make_shared<JobTable>(impl_->store, impl_->runners, impl_->hub, impl_->clock, impl_->limits);
   {
     std::lock_guard lock(impl_->mutex);
@@ -230,7 +230,7 @@ void ClusterJobs::lead() {
 }
 
 void ClusterJobs::follow() {
-  impl_->store->set_writing(false);  // what is still on its way is for the next leader to find out
+  impl_->store->set_owner(nullptr);  // what is still on its way is for the next leader to find out
   impl_->controller.lead(nullptr);
   std::shared_ptr<JobTable> table, same;
   {

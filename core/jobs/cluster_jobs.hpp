@@ -43,8 +43,9 @@ class ClusterJobs final : public Jobs {
   void set_reader(RunReader);
   /// Fills the cache of runs. Throws Error(unavailable) saying what is missing.
   void resume();
-  /// This host is the leader now: takes up every run that has not ended. On any thread, in turn.
-  void lead();
+  /// This host is the leader now, and as long as `holds` says so: takes up every run that has not ended. On any thread, in turn with
+  /// follow(), after which `holds` is not asked any more.
+  void lead(std::function<bool()> holds);
   void follow();
   /// Follows, and works on no Run any more.
   void stop_working();

@@ -134,7 +134,10 @@ void JobTable::Impl::look(const EntryPtr& entry) {
     stage = entry->stage;
   }
   const auto client = client_of(entry->job().runner);
-  if (!client) {
+  if (!store_->ours()) {
+    Lock lock(mutex_);
+    entry->look_again_ms = steady_ms() + back_off_ms(entry->look_tries++);
+  } else if (!client) {
     look_later(entry, "runner '" + entry->job().runner + "' is not ready: what became of this run is not known until it is");
   } else if (stage == Stage::started) {
     inspect(entry, *client);

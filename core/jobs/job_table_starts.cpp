@@ -129,6 +129,11 @@ bool JobTable::Impl::run_start(const EntryPtr& entry, const PendingRequest& pend
     leave();
     return false;
   }
+  if (!store_->ours()) {  // it is recorded: whoever leads now starts it
+    start_later(*entry);
+    leave();
+    return false;
+  }
   bool good = false;
   try {
     const auto client = client_of(entry->job().runner);
@@ -189,15 +194,20 @@ bool JobTable::Impl::start_failed(const EntryPtr& entry, const Error& e) {
 void JobTable::Impl::request_missing(const EntryPtr& entry, const Error& e) {
   const std::string why = "could not be started: " + std::string(e.what());
   if (definite(e.code())) return end_now(entry, Phase::failed, why, false);
+  start_later(*entry);
   {
     Lock lock(mutex_);
-    if (entry->stage == Stage::ended) return;
-    leave_running(*entry);
-    entry->stage = Stage::unsure;
-    entry->look_again_ms = steady_ms() + 1000;
-    set_message(*entry, "not started yet, trying again: " + std::string(e.what()));
+    if (entry->stage != Stage::ended) set_message(*entry, "not started yet, trying again: " + std::string(e.what()));
   }
   events_.tell();
+}
+
+void JobTable::Impl::start_later(Entry& entry) {
+  Lock lock(mutex_);
+  if (entry.stage == Stage::ended) return;
+  leave_running(entry);
+  entry.stage = Stage::unsure;
+  entry.look_again_ms = steady_ms() + 1000;
 }
 
 void JobTable::Impl::dispatch() {

@@ -99,6 +99,7 @@ struct JobTable::Impl {
   bool run_start(const EntryPtr&, const PendingRequest&, std::optional<Error>& error);
   bool start_failed(const EntryPtr&, const Error&);
   void request_missing(const EntryPtr&, const Error&);
+  void start_later(Entry&);
   void start_queued(const EntryPtr&);
   void dispatch();
 

@@ -1,7 +1,6 @@
 #include "core/jobs/object_store.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -77,7 +76,8 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
   Skipped skipped;
   std::function<void()> freeze_changed;
   RequestOf request_of;
-  std::atomic<bool> writing{false};
+  mutable std::mutex owner_mutex;  ///< held while `holds` is asked
+  std::function<bool()> holds;
 
   std::mutex telling;  ///< held while somebody is told of a change
   bool stopped = false;
@@ -88,6 +88,11 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
 
   kube::Informer runs, state;
   std::unique_ptr<StatusWriter> writer;  // last: its threads use the rest
+
+  bool ours() const {
+    std::lock_guard lock(owner_mutex);
+    return holds && holds();
+  }
 
   kube::Name name_of(const RunRow& row, const char* subresource = "") const { return {name_space, row.name, subresource}; }
 
@@ -179,7 +184,7 @@ void ObjectStore::Impl::write(const std::string& id, const StatusWrite& wanted) 
   for (unsigned attempt = 1;; ++attempt) {
     RowPtr row = index.find(id);
     if (!row) return;  // deleted: there is nothing to write to
-    if (!writing) throw Error(Code::aborted, "another host leads now and writes this");
+    if (!ours()) throw Error(Code::aborted, "another host leads now and writes this");
     // What ended stays as it ended, also when another host has seen it.
     if (wanted.record && row->record.job.ended() && wanted.record->job.phase != row->record.job.phase) return;
     try {
@@ -304,8 +309,13 @@ void ObjectStore::stop() {
   impl_->stopped = true;
 }
 
-void ObjectStore::set_writing(bool writing) {
-  impl_->writing = writing;
+void ObjectStore::set_owner(std::function<bool()> holds) {
+  std::lock_guard lock(impl_->owner_mutex);
+  impl_->holds = std::move(holds);
+}
+
+bool ObjectStore::ours() const {
+  return impl_->ours();
 }
 
 const std::string& ObjectStore::name_space() const {
@@ -406,8 +416,11 @@ std::optional<JobRecord> ObjectStore::get(std::string_view id) const {
 
 std::optional<PendingRequest> ObjectStore::pending(std::string_view id) const {
   const auto row = find(id);
-  if (!row || row->started() || row->record.job.ended()) return std::nullopt;
-  auto pending = impl_->request_of(read(*row));
+  const auto waits = [](const RowPtr& run) { return run && !run->started() && !run->record.job.ended(); };
+  if (!waits(row)) return std::nullopt;
+  const json run = read(*row);
+  if (!waits(impl_->take(run))) return std::nullopt;  // the cache was behind: it has started
+  auto pending = impl_->request_of(run);
   pending.request.owner = owner(id);
   return pending;
 }

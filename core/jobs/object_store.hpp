@@ -56,8 +56,10 @@ class ObjectStore final : public RunStore {
   void start();
   /// Nobody is told of changes any more when this returns.
   void stop();
-  /// While false nothing is written to a status: another host does.
-  void set_writing(bool);
+  /// While `holds` says so, this host decides about the runs and writes their states; null: another host does. It is not asked any more
+  /// when the next call has returned.
+  void set_owner(std::function<bool()> holds);
+  bool ours() const override;
 
   const std::string& name_space() const;
   RowPtr row(std::string_view id) const;

@@ -91,6 +91,9 @@ class RunStore {
   virtual uint64_t revision_max() const = 0;
   virtual std::map<Phase, uint64_t> count_ended() const = 0;
 
+  /// False: another host has taken over; nothing is started here, and what a runner here does not know is no run that was lost.
+  virtual bool ours() const { return true; }
+
   /// The object that a run's own objects belong to; absent where a record is no object.
   virtual std::optional<kinds::job_runner::Owner> owner(std::string_view) const { return std::nullopt; }
 

@@ -42,10 +42,11 @@ int64_t whole_at(const json& object, const char* member) {
 }  // namespace
 
 struct LeaderElection::State {
-  State(Client& c, LeaseOptions o, std::function<void()> begin, std::function<void()> end, base::Clock& k)
+  State(Client& c, LeaseOptions o, std::function<void(Holds)> begin, std::function<void()> end, base::Clock& k)
       : api(c, o.renew_deadline / 2), options(std::move(o)), started(std::move(begin)), stopped(std::move(end)), clock(k) {}
 
   void run();
+  bool holds() const;
   bool try_once();
   json wanted(const json& now, bool fresh_term) const;
   bool write(json lease, bool existed);
@@ -55,7 +56,8 @@ struct LeaderElection::State {
 
   const Api api;
   const LeaseOptions options;
-  const std::function<void()> started, stopped;
+  const std::function<void(Holds)> started;
+  const std::function<void()> stopped;
   base::Clock& clock;
 
   mutable std::mutex mutex;  // of what follows
@@ -74,7 +76,7 @@ struct LeaderElection::State {
   std::thread thread;
 };
 
-LeaderElection::LeaderElection(Client& client, LeaseOptions options, std::function<void()> started, std::function<void()> stopped,
+LeaderElection::LeaderElection(Client& client, LeaseOptions options, std::function<void(Holds)> started, std::function<void()> stopped,
                                base::Clock& clock)
     : state_(std::make_unique<State>(client, std::move(options), std::move(started), std::move(stopped), clock)) {
   const auto& o = state_->options;
@@ -93,9 +95,13 @@ LeaderElection::~LeaderElection() {
   state_->thread.join();
 }
 
+bool LeaderElection::State::holds() const {
+  std::lock_guard lock(mutex);
+  return holding && clock.steady() < present.until;
+}
+
 bool LeaderElection::leading() const {
-  std::lock_guard lock(state_->mutex);
-  return state_->holding && state_->clock.steady() < state_->present.until;
+  return state_->holds();
 }
 
 Fence LeaderElection::fence() const {
@@ -123,7 +129,7 @@ void LeaderElection::State::run() {
     if (mine && !told) {
       told = true;
       log::info("this is the leader", {{"lease", options.name_space + "/" + options.name}, {"identity", options.identity}});
-      started();
+      started([this] { return holds(); });
     }
     lock.lock();
     const bool expired = told && (!mine && (!holding || clock.steady() >= present.until));

@@ -28,8 +28,13 @@ struct Fence {
 
 class LeaderElection {
  public:
+  /// Whether this host is still the leader, by its own clock and at this moment: false in a process that was paused for too long, before
+  /// its election has noticed. Any thread; until `stopped` has returned.
+  using Holds = std::function<bool()>;
+
   /// `started` and `stopped` come on its own thread; `stopped` must end what only the leader may do. The client must outlive it.
-  LeaderElection(Client&, LeaseOptions, std::function<void()> started, std::function<void()> stopped, base::Clock& = base::system_clock());
+  LeaderElection(Client&, LeaseOptions, std::function<void(Holds)> started, std::function<void()> stopped,
+                 base::Clock& = base::system_clock());
   /// Stops being leader (`stopped` is called), then gives the lease back so that another can take it at once.
   ~LeaderElection();
 

@@ -171,9 +171,9 @@ void Host::Parts::take_up_runs(const config::Settings& settings) {
   targets->resume();
   if (shared_jobs != nullptr) shared_jobs->resume();
   if (shared_targets == nullptr && shared_jobs == nullptr) return;
-  const auto lead = [shared_targets, shared_jobs] {
+  const auto lead = [shared_targets, shared_jobs](std::function<bool()> holds) {
     if (shared_targets != nullptr) shared_targets->lead();
-    if (shared_jobs != nullptr) shared_jobs->lead();
+    if (shared_jobs != nullptr) shared_jobs->lead(std::move(holds));
   };
   const auto follow = [shared_targets, shared_jobs] {
     if (shared_jobs != nullptr) shared_jobs->follow();

@@ -23,8 +23,8 @@ metrics::Gauge leading_gauge() {
 
 class Alone final : public Leading {
  public:
-  Alone(const std::function<void()>& lead, std::function<void()> follow) : follow_(std::move(follow)) {
-    lead();
+  Alone(const Lead& lead, std::function<void()> follow) : follow_(std::move(follow)) {
+    lead([] { return true; });
     leading_gauge().set(1);
   }
   ~Alone() override {
@@ -39,13 +39,13 @@ class Alone final : public Leading {
 
 class Elected final : public Leading {
  public:
-  Elected(kube::Client& client, std::function<void()> lead, std::function<void()> follow)
+  Elected(kube::Client& client, Lead lead, std::function<void()> follow)
       : election_(
             client, {.name_space = client.config().name_space, .name = "operon-leader", .identity = identity()},
-            [lead = std::move(lead)] {
+            [lead = std::move(lead)](kube::LeaderElection::Holds holds) {
               log::info("this host is the leader now");
               leading_gauge().set(1);
-              lead();
+              lead(std::move(holds));
             },
             [follow = std::move(follow)] {
               leading_gauge().set(0);
@@ -60,7 +60,7 @@ class Elected final : public Leading {
 
 }  // namespace
 
-std::unique_ptr<Leading> take_part(kube::Client& client, bool election, std::function<void()> lead, std::function<void()> follow) {
+std::unique_ptr<Leading> take_part(kube::Client& client, bool election, Lead lead, std::function<void()> follow) {
   if (election) return std::make_unique<Elected>(client, std::move(lead), std::move(follow));
   return std::make_unique<Alone>(lead, std::move(follow));
 }

@@ -57,7 +57,7 @@ class OnACluster(unittest.TestCase):
     def test_what_is_not_there_is_told_in_the_server_s_words(self):
         with self.host("plugins.cm.config.name=absent", args=["--namespace", NAMESPACE]) as host:
             self.clusters(host)
-            self.assertIn('configmaps "absent" not found', host.log_text())
+            self.assertIn(json.dumps('configmaps "absent" not found')[1:-1], host.log_text())
 
 
 if __name__ == "__main__":

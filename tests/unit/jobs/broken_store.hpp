@@ -18,6 +18,8 @@ struct BrokenStore final : Store {
   std::atomic<bool> full{false};          ///< nothing can be written
   std::atomic<bool> trouble_seen{false};  ///< as the real one: until a write went well
   std::atomic<bool> cleanup_fails{false};
+  std::atomic<bool> taken_over{false};  ///< by another host
+  mutable std::atomic<int> asked_whose{0};  ///< since it was
   std::function<void()> before_insert;  ///< before the record is made
   void check() {
     trouble_seen = full.load();
@@ -35,6 +37,10 @@ struct BrokenStore final : Store {
   void set_cleanup(const std::string& id, Cleanup c, Written w) override {
     if (full || cleanup_fails) return w(Error(Code::unavailable, "full"));
     real->set_cleanup(id, c, std::move(w));
+  }
+  bool ours() const override {
+    asked_whose += taken_over ? 1 : 0;
+    return !taken_over;
   }
   std::optional<JobRecord> get(std::string_view id) const override { return real->get(id); }
   std::optional<PendingRequest> pending(std::string_view id) const override { return real->pending(id); }

@@ -226,3 +226,22 @@ TEST_CASE("ended runs of a runner that is gone do not keep those of others from 
     return host.runner->run("ours").destroyed;
   }));
 }
+
+TEST_CASE("a host that was taken over starts nothing and calls nothing lost; when it leads after all, both go on") {
+  BrokenHost host;
+  auto& table = host.table;
+  table.start(command("running"));
+  host.store->taken_over = true;
+  const auto accepted = table.start(command(id_a));
+  CHECK(accepted.job.phase == Phase::pending);
+  host.runner->lose("running");
+  table.on_notify("fake", "job", "running");
+  REQUIRE(eventually([&] { return host.store->asked_whose >= 2; }));  // by the start, and by the look
+  CHECK(host.runner->run(id_a).starts == 0);
+  CHECK(table.get("running")->phase == Phase::running);
+
+  host.store->taken_over = false;
+  host.clock.advance(std::chrono::seconds(40));
+  table.wake();
+  CHECK(eventually([&] { return host.runner->run(id_a).starts == 1 && table.get("running")->phase == Phase::failed; }));
+}
