@@ -18,9 +18,9 @@ struct BrokenStore final : Store {
   std::atomic<bool> full{false};          ///< nothing can be written
   std::atomic<bool> trouble_seen{false};  ///< as the real one: until a write went well
   std::atomic<bool> cleanup_fails{false};
-  std::atomic<bool> taken_over{false};  ///< by another host
+  std::atomic<bool> taken_over{false};      ///< by another host
   mutable std::atomic<int> asked_whose{0};  ///< since it was
-  std::function<void()> before_insert;  ///< before the record is made
+  std::function<void()> before_insert;      ///< before the record is made
   void check() {
     trouble_seen = full.load();
     if (full) throw Error(Error(Code::unavailable, "cannot write /state.db: no space left on the device").with_reason("DiskFull"));
