@@ -4,6 +4,7 @@
 #   URL                 default http://127.0.0.1:8080
 #   OPERON_TOKEN        bearer token, when the host asks for one
 #   SCENARIO            default hello, of the default registry
+#   RUNNER              the instance that runs it, default the configuration's; "hello" is a script: runner-process where pods are the default
 #   CLUSTER             default localhost
 #   WAIT_SECONDS_MAX    for each wait, default 60
 #
@@ -15,7 +16,7 @@ url=${url%/}
 scenario=${SCENARIO:-hello}
 cluster=${CLUSTER:-localhost}
 wait_seconds_max=${WAIT_SECONDS_MAX:-60}
-case ${1:-} in -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
 
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
@@ -104,7 +105,7 @@ holds "GET /operon/v1/scenarios/$scenario has a reference" "$status ${reference:
 echo "== a run to its end"
 ask POST /scenarios/run '{"clusterName":"x"}'
 holds "a run without targetId" "$status $(value 'a["message"]')" "400 targetId is required"
-body='{"targetId":"'$target'","clusterName":"'$cluster'","scenarioImage":"'$reference'","scenarioName":"'$scenario'"}'
+body='{"targetId":"'$target'","clusterName":"'$cluster'","scenarioImage":"'$reference'","scenarioName":"'$scenario'"'${RUNNER:+,\"runner\":\"$RUNNER\"}'}'
 key=smoke-$$-$RANDOM
 ask POST /scenarios/run "$body" "Idempotency-Key: $key"
 job=$(value 'a["jobId"]')

@@ -150,8 +150,8 @@ class Stage(unittest.TestCase):
         Stage.target = self.answered(202, "POST", "/targets")["uuid"]
         until("the target request is completed", lambda: self.rest("GET", f"/targets/{Stage.target}")[0] == 200, 60, every=0.2)
 
-    def declare_target(self):
-        """This cluster, for an account that may list nodes."""
+    def this_cluster(self):
+        """Its address and a kubeconfig, for an account that may list nodes."""
         for words in (("serviceaccount", "looker", "-n", "default"), ("clusterrole", "looker", "--verb=list", "--resource=nodes"),
                       ("clusterrolebinding", "looker", "--clusterrole=looker", "--serviceaccount=default:looker")):
             kubectl("create", *words, check=Stage.target is None)  # they outlive a deployment
@@ -161,8 +161,12 @@ class Stage(unittest.TestCase):
                       "clusters": [{"name": "here", "cluster": {"server": server, "certificate-authority-data": ours["certificate-authority-data"]}}],
                       "users": [{"name": "looker", "user": {"token": kubectl("create", "token", "looker", "-n", "default").strip()}}],
                       "contexts": [{"name": "here", "context": {"cluster": "here", "user": "looker"}}]}
+        return server, json.dumps(kubeconfig)
+
+    def declare_target(self):
+        server, kubeconfig = self.this_cluster()
         apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "here", "labels": {"krkn-target-uuid": "here"}},
-               "stringData": {"kubeconfig": json.dumps({"kubeconfig": base64.b64encode(json.dumps(kubeconfig).encode()).decode()})}},
+               "stringData": {"kubeconfig": json.dumps({"kubeconfig": base64.b64encode(kubeconfig.encode()).decode()})}},
               {"apiVersion": "krkn.krkn-chaos.dev/v1alpha1", "kind": "KrknOperatorTarget", "metadata": {"name": "here"},
                "spec": {"uuid": "here", "clusterName": "here", "clusterAPIURL": server, "secretType": "kubeconfig", "secretUUID": "here"}})
         # A foreign provider that is there and silent: its answer is not waited for, since it has not beaten.
