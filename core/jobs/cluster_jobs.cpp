@@ -75,16 +75,10 @@ struct ClusterJobs::Impl {
     return leading;
   }
 
-  Freeze frozen() const {
-    const auto text = store->meta(freeze_key);
-    const json stored = text ? json::parse(*text, nullptr, false) : json();
-    if (!stored.is_object()) return {};
-    return {stored.value("frozen", false), stored.value("reason", ""), stored.value("user", ""), stored.value("since", int64_t{0})};
-  }
+  Freeze frozen() const { return freeze_of(store->meta(freeze_key)); }
 
   void freeze(const Freeze& wanted) {
-    const json text = {{"frozen", wanted.frozen}, {"reason", wanted.reason}, {"user", wanted.user}, {"since", wanted.since_unix_ms}};
-    store->set_meta(freeze_key, text.dump(-1, ' ', false, json::error_handler_t::replace));
+    store->set_meta(freeze_key, freeze_text(wanted));
     log::warn(wanted.frozen ? "frozen: no run starts until this is lifted" : "unfrozen: runs start again",
               {{"reason", wanted.reason}, {"user", wanted.user}});
   }
@@ -156,9 +150,7 @@ Accepted ClusterJobs::Impl::start_elsewhere(StartCommand command) {
   if (const auto known = store->row(id); known && known->accepted) return repeat_of(shown(*known), command.job.digest);
   if (draining) throw Error(Code::unavailable, "operon is stopping: no new run is accepted");
   if (const Freeze freeze = frozen(); freeze.frozen) throw frozen_error(freeze);
-  size_t waiting = 0;
-  for (const auto& row : store->rows()) waiting += !row->record.job.ended() && !row->started() ? 1 : 0;
-  if (waiting >= limits.queued_max) {
+  if (store->waiting() >= limits.queued_max) {
     throw Error(Error(Code::resource_exhausted, std::to_string(limits.queued_max) + " runs wait already (queued_max): try again later")
                     .with_reason("QueueFull"));
   }

@@ -1,14 +1,10 @@
 #include "core/jobs/job_table.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "core/jobs/job_table_state.hpp"
 #include "core/log/log.hpp"
 
 namespace operon::jobs {
 namespace {
-
-using nlohmann::json;
 
 constexpr const char* freeze_key = "freeze";
 constexpr const char* revision_key = "revision";
@@ -79,15 +75,10 @@ void JobTable::Impl::reserve_revisions() {
 }
 
 void JobTable::Impl::load_freeze() {
-  const auto text = store_->meta(freeze_key);
-  if (!text) return;
-  const json stored = json::parse(*text, nullptr, false);
-  if (!stored.is_object())
-    throw Error(Code::data_loss, "the stored freeze cannot be read: run `operonctl freeze` or `unfreeze` on a fresh state database");
-  Freeze now{stored.value("frozen", false), stored.value("reason", ""), stored.value("user", ""), stored.value("since", int64_t{0})};
+  const Freeze now = freeze_of(store_->meta(freeze_key));
   {
     std::lock_guard lock(mutex_);
-    if (now.frozen == freeze_.frozen && now.since_unix_ms == freeze_.since_unix_ms) return;
+    if (now == freeze_) return;
     freeze_ = now;
   }
   if (now.frozen) log::warn("frozen: no run starts", {{"reason", now.reason}, {"user", now.user}});
@@ -106,9 +97,8 @@ void JobTable::Impl::freeze(Freeze wanted) {
     std::lock_guard lock(mutex_);
     now = freeze_;  // of two at once both store the later one
   }
-  const json text = {{"frozen", now.frozen}, {"reason", now.reason}, {"user", now.user}, {"since", now.since_unix_ms}};
   try {
-    store_->set_meta(freeze_key, text.dump(-1, ' ', false, json::error_handler_t::replace));
+    store_->set_meta(freeze_key, freeze_text(now));
   } catch (const Error& e) {
     throw Error(e.code(), std::string(wanted.frozen ? "frozen" : "unfrozen") + ", but a restart would forget it: " + e.what());
   }

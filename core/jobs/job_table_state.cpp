@@ -16,11 +16,6 @@ std::string ordinal(size_t n) {
 
 }  // namespace
 
-std::string who_froze(const Freeze& freeze) {
-  const std::string who = "frozen by " + freeze.user;
-  return freeze.reason.empty() || freeze.reason == who ? who : who + ": " + freeze.reason;
-}
-
 TableMetrics::TableMetrics() {
   for (const auto phase : {Phase::pending, Phase::running, Phase::succeeded, Phase::failed, Phase::stopped}) {
     jobs[phase] = metrics::gauge("operon_jobs", "Runs by phase", {{"phase", kind::to_string(phase)}});

@@ -46,7 +46,12 @@ struct Freeze {
   bool frozen = false;
   std::string reason, user;
   int64_t since_unix_ms = 0;
+  bool operator==(const Freeze&) const = default;
 };
+
+/// As it is stored and read again. What makes no sense counts as frozen, with a reason that says so: faults are held back when in doubt.
+std::string freeze_text(const Freeze&);
+Freeze freeze_of(const std::optional<std::string>& text);  ///< absent: not frozen
 
 /// "frozen by ann: release day", for messages.
 std::string who_froze(const Freeze&);

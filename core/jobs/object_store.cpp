@@ -335,6 +335,9 @@ RowPtr ObjectStore::row_of_name(std::string_view name) const {
 std::vector<RowPtr> ObjectStore::rows() const {
   return impl_->index.all();
 }
+size_t ObjectStore::waiting() const {
+  return impl_->index.waiting();
+}
 std::vector<RowPtr> ObjectStore::page(const JobFilter& filter, unsigned limit, const std::optional<PageKey>& after) const {
   return impl_->index.page(filter, limit, after);
 }

@@ -67,6 +67,7 @@ class ObjectStore final : public RunStore {
   std::optional<JobRecord> open_record(std::string_view id) const;
   RowPtr row_of_name(std::string_view name) const;
   std::vector<RowPtr> rows() const;  ///< newest first
+  size_t waiting() const;            ///< runs that have neither started nor ended
   /// Newest first, ended or not, after `after`, at most `limit` (0 = all).
   std::vector<RowPtr> page(const JobFilter&, unsigned limit, const std::optional<PageKey>& after) const;
   /// The row, from the server when it is not known here. Throws Error.

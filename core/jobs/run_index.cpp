@@ -2,6 +2,25 @@
 
 namespace operon::jobs {
 
+namespace {
+
+bool waits(const RunRow& row) {
+  return !row.started() && !row.record.job.ended();
+}
+
+}  // namespace
+
+void RunIndex::leave(const RowPtr& row) {
+  ordered_.erase(row->key());
+  by_id_.erase(row->record.job.id);
+  waiting_ -= waits(*row) ? 1 : 0;
+}
+
+size_t RunIndex::waiting() const {
+  std::lock_guard lock(mutex_);
+  return waiting_;
+}
+
 std::optional<RunIndex::Taken> RunIndex::put(RowPtr row) {
   RowPtr before;
   {
@@ -10,9 +29,9 @@ std::optional<RunIndex::Taken> RunIndex::put(RowPtr row) {
     if (const auto found = by_name_.find(row->name); found != by_name_.end()) {
       before = found->second;
       if (before->version >= row->version) return std::nullopt;
-      ordered_.erase(before->key());
-      by_id_.erase(before->record.job.id);
+      leave(before);
     }
+    waiting_ += waits(*row) ? 1 : 0;
     by_name_[row->name] = row;
     by_id_[row->record.job.id] = row;
     ordered_[row->key()] = std::move(row);
@@ -34,8 +53,7 @@ RowPtr RunIndex::remove(std::string_view name, std::string_view uid) {
     if (found == by_name_.end() || found->second->uid != uid) return nullptr;
     row = found->second;
     by_name_.erase(found);
-    by_id_.erase(row->record.job.id);
-    ordered_.erase(row->key());
+    leave(row);
   }
   moved_.notify_all();
   return row;

@@ -35,6 +35,7 @@ class RunIndex {
   RowPtr find(std::string_view id) const;
   RowPtr find_name(std::string_view name) const;
   std::vector<RowPtr> all() const;  ///< newest first
+  size_t waiting() const;           ///< neither started nor ended
   std::vector<RowPtr> page(const JobFilter&, unsigned limit, const std::optional<PageKey>& after) const;
   bool wait(std::string_view id, std::chrono::milliseconds timeout, const std::function<bool(const RowPtr&)>& condition) const;
 
@@ -42,11 +43,13 @@ class RunIndex {
   static constexpr size_t removed_kept_max = 4096;
 
   RowPtr find_locked(std::string_view id) const;
+  void leave(const RowPtr&);
 
   mutable std::mutex mutex_;
   mutable std::condition_variable moved_;
   std::map<PageKey, RowPtr> ordered_;
   std::map<std::string, RowPtr, std::less<>> by_id_, by_name_;
+  size_t waiting_ = 0;
   std::set<std::string, std::less<>> removed_uids_;
   std::deque<std::string> removed_;  ///< the same, oldest first
 };

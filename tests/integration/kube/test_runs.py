@@ -146,6 +146,9 @@ class Runs(unittest.TestCase):
             self.assertIn("release day", refused.json["message"])
         self.apply(self.run_object("waits", target))
         until("it says why it waits", lambda: "release day" in self.space.get("run", "waits").get("status", {}).get("message", ""))
+        self.space.kubectl("patch", "configmap", "operon-state", "--type=merge", "-p", json.dumps({"data": {"freeze": "frozen since monday"}}))
+        for host in (one, two):  # in doubt nothing starts
+            until("it reads what was written by hand", lambda: "makes no sense" in host.post_run("hello", targetId=target).text)
         self.assertEqual(two.api("POST", "/operon/v1/unfreeze").status, 200)
         self.assertEqual(self.ended("waits")["status"]["phase"], "Succeeded")
 

@@ -68,6 +68,18 @@ TEST_CASE("stop_all ends running and waiting runs alike and names who did not co
   CHECK(host.table->stop_all(std::chrono::milliseconds(50)).empty());
 }
 
+TEST_CASE("what a freeze is stored as comes back, and what makes no sense holds runs back") {
+  const Freeze freeze{true, "release day", "ann", 1767323045678};
+  CHECK(freeze_of(freeze_text(freeze)) == freeze);
+  CHECK(freeze_of(std::nullopt) == Freeze{});
+  for (const char* text : {"", "{", "[]", "{}", R"({"frozen":"yes"})", R"({"frozen":true,"since":"today"})", "null"}) {
+    INFO(text);
+    const Freeze read = freeze_of(text);
+    CHECK(read.frozen);
+    CHECK(who_froze(read) == "frozen: what is stored of a freeze makes no sense; unfreezing writes it anew");
+  }
+}
+
 TEST_CASE("pages of memory and store join without a gap or a double") {
   TemporaryFolder folder;
   JobLimits limits;

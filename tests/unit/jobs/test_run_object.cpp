@@ -157,8 +157,10 @@ TEST_CASE("the index never goes back") {
   CHECK_FALSE(index.put(row("a", "6")));
   CHECK_FALSE(index.put(row("a", "7")));
   CHECK(index.put(row("a", "8")));
+  CHECK(index.waiting() == 1);
   CHECK(index.remove("a", "u-other") == nullptr);
   CHECK(index.remove("a", "u-1") != nullptr);
+  CHECK(index.waiting() == 0);
   CHECK_FALSE(index.put(row("a", "9")));  // the answer to a write, after the news of the deletion
   CHECK(index.find(id) == nullptr);
   CHECK(index.put(row("a", "10", "u-2")));
