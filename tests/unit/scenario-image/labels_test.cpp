@@ -1,8 +1,9 @@
+#include "operon/scenario_image/labels.hpp"
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include "operon/error.hpp"
-#include "operon/scenario_image/labels.hpp"
 
 using namespace operon;
 using namespace operon::scenario_image;
@@ -55,8 +56,8 @@ TEST_CASE("labels in layer commands, in every way that builders write them") {
 }
 
 TEST_CASE("several labels in one command, and others between them") {
-  const auto labels = of({R"(LABEL maintainer="a b" krknctl.title="CPU Hog" krknctl.description=hogs "the" CPU krknctl.input_fields=)" + fields_json +
-                          " krknctl.is_a_scenario=true"});
+  const auto labels = of({R"(LABEL maintainer="a b" krknctl.title="CPU Hog" krknctl.description=hogs "the" CPU krknctl.input_fields=)" +
+                          fields_json + " krknctl.is_a_scenario=true"});
   CHECK(labels == Labels{{"krknctl.title", "CPU Hog"},
                          {"krknctl.description", "hogs \"the\" CPU"},
                          {"krknctl.input_fields", fields_json},

@@ -145,7 +145,8 @@ json parse_bounded(const std::string& text, const std::string& name) {
       },
       false);
   if (too_deep)
-    throw Error(Code::invalid_argument, "label " + name + " is nested deeper than " + std::to_string(label_depth_max) + " (label_depth_max)");
+    throw Error(Code::invalid_argument,
+                "label " + name + " is nested deeper than " + std::to_string(label_depth_max) + " (label_depth_max)");
   if (value.is_discarded()) throw Error(Code::invalid_argument, "label " + name + " is not JSON");
   return value;
 }
