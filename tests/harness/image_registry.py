@@ -4,15 +4,18 @@ import base64
 import contextlib
 import gzip
 import hashlib
+import http.server
 import io
 import json
-import os
 import shutil
 import socket
 import subprocess
 import tarfile
 import tempfile
-import urllib.request
+import threading
+import time
+import urllib.parse
+import uuid
 from pathlib import Path
 
 from operon_harness import until
@@ -136,3 +139,82 @@ class ImageRegistry:
             if done.returncode:
                 raise AssertionError(done.stderr)
             return Path(folder, "digest").read_text().strip()
+
+
+class TokenServer:
+    """The Bearer dance's other half: signs tokens (ES256) for docker-registry. Anonymous callers may pull from `public` repositories."""
+
+    def __init__(self, users, public=()):
+        self.users, self.public = users, public
+        self.folder = Path(tempfile.mkdtemp(prefix="operon-realm-"))
+        self.asked = []  # (user or None, scope)
+        self.lasts = 300
+
+    def __enter__(self):
+        run = {"cwd": self.folder, "check": True, "capture_output": True}
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
+                        "-days", "2", "-subj", "/CN=realm"], **run)
+        certificate = subprocess.run(["openssl", "x509", "-in", "cert.pem", "-outform", "DER"], **run).stdout
+        self.chain = base64.b64encode(certificate).decode()
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.answer(self)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def settings(self):
+        return {"realm": f"http://127.0.0.1:{self.server.server_port}/token", "service": "scenarios", "issuer": "realm", "rootcertbundle": str(self.folder / "cert.pem")}
+
+    def answer(self, handler):
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(handler.path).query)
+        scope = query.get("scope", [""])[0]
+        user = None
+        given = handler.headers.get("Authorization", "")
+        if given.startswith("Basic "):
+            user, _, password = base64.b64decode(given[6:]).decode().partition(":")
+            if self.users.get(user) != password:
+                self.asked.append((user, scope))
+                return self.reply(handler, 401, {"details": "incorrect username or password"})
+        self.asked.append((user, scope))
+        _, repository, actions = scope.split(":") if scope else ("", "", "")
+        allowed = actions.split(",") if user else ["pull"] if repository in self.public else []
+        access = [{"type": "repository", "name": repository, "actions": allowed}] if allowed else []
+        self.reply(handler, 200, {"token": self.token(user or "", access), "expires_in": self.lasts})
+
+    def reply(self, handler, status, body):
+        data = json.dumps(body).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    def token(self, subject, access):
+        def packed(thing):
+            return base64.urlsafe_b64encode(thing if isinstance(thing, bytes) else json.dumps(thing).encode()).rstrip(b"=").decode()
+        now = int(time.time())
+        text = packed({"typ": "JWT", "alg": "ES256", "x5c": [self.chain]}) + "." + packed(
+            {"iss": "realm", "sub": subject, "aud": "scenarios", "exp": now + self.lasts, "nbf": now - 10, "iat": now, "jti": uuid.uuid4().hex, "access": access})
+        der = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.folder / "key.pem"], input=text.encode(), capture_output=True, check=True).stdout
+        return text + "." + packed(raw_signature(der))
+
+
+def raw_signature(der):
+    """r and s of an ECDSA signature, 32 bytes each."""
+    numbers, at = [], 2
+    for _ in range(2):
+        length = der[at + 1]
+        numbers.append(int.from_bytes(der[at + 2:at + 2 + length], "big").to_bytes(32, "big"))
+        at += 2 + length
+    return b"".join(numbers)

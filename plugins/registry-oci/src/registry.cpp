@@ -244,7 +244,7 @@ std::vector<std::string> Registry::tags() {
     for (const auto& tag : tags == page.end() || !tags->is_array() ? json::array() : *tags) {
       if (!tag.is_string() || tag.get<std::string>().size() > 128 || !every(tag.get<std::string>(), "._-")) continue;
       if (all.size() >= limits_.tags_max)
-        throw Error(Code::resource_exhausted, what + ": more than " + std::to_string(limits_.tags_max) + " tags (tags_max)");
+        throw Error(Code::unavailable, what + ": more than " + std::to_string(limits_.tags_max) + " tags (tags_max)");
       all.push_back(tag.get<std::string>());
       ++fresh;
     }
@@ -259,7 +259,8 @@ std::vector<std::string> Registry::tags() {
 
 /// It becomes a part of a path: nothing else than a tag or digest is asked for.
 static void check_reference(const std::string& tag_or_digest) {
-  const bool tag = !tag_or_digest.empty() && tag_or_digest.size() <= 128 && every(tag_or_digest, "._-") && every(tag_or_digest.substr(0, 1), "_");
+  const bool tag =
+      !tag_or_digest.empty() && tag_or_digest.size() <= 128 && every(tag_or_digest, "._-") && every(tag_or_digest.substr(0, 1), "_");
   if (!tag && !is_digest(tag_or_digest)) throw Error(Code::not_found, "no tag or digest can be named so").with_field("name");
 }
 
