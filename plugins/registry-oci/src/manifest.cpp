@@ -6,6 +6,7 @@
 #include "digest.hpp"
 #include "operon/base64.hpp"
 #include "operon/error.hpp"
+#include "operon/scenario_image/bounded_json.hpp"
 
 namespace registry_oci {
 
@@ -111,16 +112,8 @@ std::string base64url_decode(std::string text) {
 }  // namespace
 
 json parse_json(std::string_view text, const std::string& what) {
-  bool too_deep = false;
-  json value = json::parse(
-      text,
-      [&](int depth, json::parse_event_t, json&) {
-        too_deep = too_deep || depth > static_cast<int>(json_depth_max);
-        return !too_deep;
-      },
-      false);
-  if (too_deep) wrong(what, "nested deeper than " + std::to_string(json_depth_max));
-  if (value.is_discarded() || !value.is_object()) wrong(what, "no JSON object");
+  json value = operon::scenario_image::parse_bounded(text, json_depth_max, what, Code::data_loss);
+  if (!value.is_object()) wrong(what, "no JSON object");
   return value;
 }
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "auth_file.hpp"
-#include "digest.hpp"
+#include "operon/scenario_image/answers.hpp"
 #include "operon/sdk/scenario_registry.hpp"
 #include "repositories.hpp"
 
@@ -15,8 +15,6 @@ using operon::Code;
 using operon::Error;
 using operon::kinds::scenario_registry::AdhocRegistry;
 using operon::scenario_image::Catalogue;
-using operon::scenario_image::CatalogueEntry;
-using operon::scenario_image::Texts;
 using operon::sdk::Call;
 using operon::sdk::Scenario;
 using operon::sdk::ScenarioListRequest;
@@ -34,12 +32,6 @@ struct Place {
   Address address;
   std::shared_ptr<Catalogue> catalogue;
 };
-
-Summary summary_of(const Address& address, const CatalogueEntry& entry) {
-  const bool by_digest = is_digest(entry.name);
-  return {entry.name, address.name() + (by_digest ? "@" : ":") + entry.name, entry.image->digest, entry.image->size,
-          entry.image->last_modified};
-}
 
 class RegistryOci final : public operon::sdk::ScenarioRegistry {
  public:
@@ -60,7 +52,7 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
     const Place place = place_of(*configured, request.registry);
     const auto listed = place.catalogue->list();
     std::vector<Summary> summaries;
-    for (const auto& entry : listed.entries) summaries.push_back(summary_of(place.address, entry));
+    for (const auto& entry : listed.entries) summaries.push_back(operon::scenario_image::summary_of(place.address.name(), entry));
     call.event(nlohmann::json{{"partial", listed.partial}, {"ageMs", listed.age.count()}});
     return summaries;
   }
@@ -122,32 +114,12 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
     return place;
   }
 
-  /// The tag or digest that a reference of this repository names.
-  static std::string name_of(const Address& address, const ScenarioRequest& request) {
-    if (!request.name.empty()) return request.name;
-    const std::string ours = address.name();
-    const std::string& reference = request.reference;
-    const bool fits = reference.starts_with(ours) && reference.size() > ours.size() + 1 &&
-                      (reference[ours.size()] == ':' || reference[ours.size()] == '@');
-    if (!fits) throw Error(Code::not_found, "this registry knows images of " + ours + " only").with_field("reference");
-    std::string name = reference.substr(ours.size() + 1);
-    if (const auto digest = name.find('@'); digest != std::string::npos) name.erase(0, digest + 1);
-    return name;
-  }
-
   Scenario answer(const ScenarioRequest& request, bool of_the_base) {
     const auto configured = get();
     const Place place = place_of(*configured, request.registry);
-    const std::string name = name_of(place.address, request);
-    const CatalogueEntry entry = place.catalogue->find(name);
-    const auto labels = operon::scenario_image::read_labels(entry.image->labels);
-    const auto& texts = of_the_base ? labels.globals : labels.texts;
-    if (!texts) {
-      throw Error(Code::not_found,
-                  of_the_base ? "scenario '" + name + "' has no globals" : "image '" + name + "' is no scenario: it has no title or fields")
-          .with_field("name");
-    }
-    return {summary_of(place.address, entry), texts->title, texts->description, texts->fields, ""};
+    const std::string repository = place.address.name();
+    const auto entry = place.catalogue->find(operon::scenario_image::name_of(repository, request));
+    return operon::scenario_image::scenario_of(repository, entry, of_the_base);
   }
 
   std::mutex mutex_;

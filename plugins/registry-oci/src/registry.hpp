@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "manifest.hpp"
-#include "transport.hpp"
+#include "operon/scenario_image/transport.hpp"
 
 namespace registry_oci {
+
+using operon::scenario_image::Transport;
 
 struct Credentials {
   std::string username, password;

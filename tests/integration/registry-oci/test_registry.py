@@ -159,7 +159,7 @@ class Strange(unittest.TestCase):
 
     def test_html_with_200(self):
         self.answers[self.tags] = (200, {"Content-Type": "text/html"}, b"<html>log in</html>")
-        self.refused("no JSON object")
+        self.refused("is not JSON")
 
     def test_a_list_without_an_end(self):
         page = iter(range(10**6))

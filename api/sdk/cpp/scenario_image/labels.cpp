@@ -4,11 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "operon/error.hpp"
+#include "operon/scenario_image/bounded_json.hpp"
 
 namespace operon::scenario_image {
 namespace {
-
-using nlohmann::json;
 
 constexpr std::string_view prefix = "krknctl.";
 
@@ -135,22 +134,6 @@ std::optional<bool> flag_of(const Labels& labels, const std::string& name) {
   throw Error(Code::invalid_argument, "label " + name + " must be a boolean word such as \"true\" or \"false\"");
 }
 
-json parse_bounded(const std::string& text, const std::string& name) {
-  bool too_deep = false;
-  const json value = json::parse(
-      text,
-      [&](int depth, json::parse_event_t, json&) {
-        too_deep = too_deep || depth > static_cast<int>(label_depth_max);
-        return !too_deep;
-      },
-      false);
-  if (too_deep)
-    throw Error(Code::invalid_argument,
-                "label " + name + " is nested deeper than " + std::to_string(label_depth_max) + " (label_depth_max)");
-  if (value.is_discarded()) throw Error(Code::invalid_argument, "label " + name + " is not JSON");
-  return value;
-}
-
 std::optional<Texts> texts_of(const Labels& labels, const std::string& suffix) {
   const std::string fields_name = "krknctl.input_fields" + suffix;
   const auto* title = find(labels, "krknctl.title" + suffix);
@@ -160,7 +143,7 @@ std::optional<Texts> texts_of(const Labels& labels, const std::string& suffix) {
   texts.title = *title;
   if (const auto* description = find(labels, "krknctl.description" + suffix)) texts.description = *description;
   try {
-    texts.fields = fields::parse_label_fields(parse_bounded(*fields_text, fields_name));
+    texts.fields = fields::parse_label_fields(parse_bounded(*fields_text, label_depth_max, "label " + fields_name, Code::invalid_argument));
   } catch (const Error& e) {
     const std::string what = e.what();
     throw Error(e.code(), what.starts_with("label ") ? what : "label " + fields_name + ": " + what);

@@ -1,4 +1,4 @@
-/// transport.hpp: requests of this plugin's own threads, all of which can be ended at once.
+/// operon/scenario_image/transport.hpp: requests of this plugin's own threads, all of which can be ended at once.
 #pragma once
 
 #include <atomic>
@@ -8,7 +8,7 @@
 
 #include "operon/sdk/services.hpp"
 
-namespace registry_oci {
+namespace operon::scenario_image {
 
 /// Thread-safe.
 class Transport {
@@ -31,4 +31,4 @@ class Transport {
   std::map<uint64_t, operon::sdk::Operation> open_;
 };
 
-}  // namespace registry_oci
+}  // namespace operon::scenario_image

@@ -1,10 +1,10 @@
-#include "transport.hpp"
+#include "operon/scenario_image/transport.hpp"
 
 #include <condition_variable>
 #include <memory>
 #include <optional>
 
-namespace registry_oci {
+namespace operon::scenario_image {
 
 using operon::Code;
 using operon::Error;
@@ -64,4 +64,4 @@ void Transport::stop() {
   for (const auto& entry : open) entry.second.cancel();
 }
 
-}  // namespace registry_oci
+}  // namespace operon::scenario_image
