@@ -48,7 +48,7 @@ struct Catalogue::State : std::enable_shared_from_this<State> {
 
   mutable std::mutex mutex;  // of what follows
   std::condition_variable read;
-  std::vector<Tag> tags;
+  std::vector<Tag> tags;  ///< by name
   std::optional<TimePoint> tags_since;
   std::map<std::string, Known, std::less<>> known;  ///< by tag
   std::map<std::string, std::shared_ptr<const Image>, std::less<>> images;
@@ -72,6 +72,7 @@ std::vector<Tag> Catalogue::State::present_tags(milliseconds& age) {
   try {
     auto fresh = source->tags();
     std::erase_if(fresh, [](const Tag& tag) { return !may_be_a_scenario(tag.name); });
+    std::sort(fresh.begin(), fresh.end(), [](const Tag& a, const Tag& b) { return a.name < b.name; });
     std::lock_guard lock(mutex);
     tags = fresh;
     tags_since = now();
@@ -109,8 +110,16 @@ std::shared_ptr<const Image> Catalogue::State::image_of(const std::string& tag_o
     std::lock_guard lock(mutex);
     if (const auto found = images.find(*digest); found != images.end()) return found->second;
   }
-  auto image = std::make_shared<const Image>(source->image(digest ? *digest : tag_or_digest));
+  Image told = source->image(digest ? *digest : tag_or_digest);
   std::lock_guard lock(mutex);
+  // Some registries tell of size and date in the list alone.
+  const auto tag =
+      std::lower_bound(tags.begin(), tags.end(), tag_or_digest, [](const Tag& t, const std::string& name) { return t.name < name; });
+  if (tag != tags.end() && tag->name == tag_or_digest) {
+    if (!told.size) told.size = tag->size;
+    if (!told.last_modified) told.last_modified = tag->last_modified;
+  }
+  auto image = std::make_shared<const Image>(std::move(told));
   keep(image);
   return image;
 }
@@ -196,7 +205,6 @@ CatalogueList Catalogue::list() {
     const auto found = state_->known.find(tag.name);
     if (found != state_->known.end() && found->second.listed) list.entries.push_back({tag.name, found->second.image});
   }
-  std::sort(list.entries.begin(), list.entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return list;
 }
 
