@@ -19,11 +19,18 @@ LeaseOptions options_for(const std::string& name_space, const std::string& ident
 
 TEST_CASE_METHOD(Namespace, "one of two leads, and the other follows at once when the first one goes") {
   std::atomic<int> first_state{0}, second_state{0};
+  std::atomic<bool> held{false};
   auto first = std::make_unique<LeaderElection>(
-      client, options_for(name(), "one"), [&] { first_state = 1; }, [&] { first_state = 2; });
-  REQUIRE(eventually([&] { return first->leading(); }));
+      client, options_for(name(), "one"),
+      [&](const LeaderElection::Holds& holds) {
+        held = holds();
+        first_state = 1;
+      },
+      [&] { first_state = 2; });
+  REQUIRE(eventually([&] { return first->leading() && first_state == 1; }));
+  CHECK(held);
   LeaderElection second(
-      client, options_for(name(), "two"), [&] { second_state = 1; }, [&] { second_state = 2; });
+      client, options_for(name(), "two"), [&](const LeaderElection::Holds&) { second_state = 1; }, [&] { second_state = 2; });
   REQUIRE(eventually([&] { return second.holder() == "one"; }));
   CHECK_FALSE(second.leading());
   CHECK_THROWS_AS(second.fence(), Error);
@@ -42,10 +49,10 @@ TEST_CASE_METHOD(Namespace, "a leader that does not reach the server stops befor
   Client cut_off(proxy.config());
   std::atomic<bool> one_leads{false}, both{false};
   LeaderElection one(
-      cut_off, options_for(name(), "one"), [&] { one_leads = true; }, [&] { one_leads = false; });
+      cut_off, options_for(name(), "one"), [&](const LeaderElection::Holds&) { one_leads = true; }, [&] { one_leads = false; });
   REQUIRE(eventually([&] { return one.leading(); }));
   LeaderElection two(
-      client, options_for(name(), "two"), [&] { both = one_leads.load(); }, [] {});
+      client, options_for(name(), "two"), [&](const LeaderElection::Holds&) { both = one_leads.load(); }, [] {});
   proxy.rules({{{"match", "leases"}, {"do", "reset"}}});
   REQUIRE(eventually([&] { return two.leading(); }, milliseconds(15'000)));
   CHECK_FALSE(both);
