@@ -53,7 +53,7 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
     const auto listed = place.catalogue->list();
     std::vector<Summary> summaries;
     for (const auto& entry : listed.entries) summaries.push_back(operon::scenario_image::summary_of(place.address.name(), entry));
-    call.event(nlohmann::json{{"partial", listed.partial}, {"ageMs", listed.age.count()}});
+    call.event(operon::kinds::scenario_registry::ListState{listed.partial, listed.age.count()});
     return summaries;
   }
 

@@ -90,7 +90,7 @@ class RegistryQuay final : public operon::sdk::ScenarioRegistry {
     const auto listed = shop->catalogue->list();
     std::vector<Summary> summaries;
     for (const auto& entry : listed.entries) summaries.push_back(si::summary_of(shop->repository, entry));
-    call.event(nlohmann::json{{"partial", listed.partial}, {"ageMs", listed.age.count()}});
+    call.event(operon::kinds::scenario_registry::ListState{listed.partial, listed.age.count()});
     return summaries;
   }
   Scenario detail(Call&, const ScenarioRequest& request) override { return answer(request, false); }

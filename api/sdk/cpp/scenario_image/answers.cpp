@@ -20,7 +20,7 @@ sr::Scenario scenario_of(const std::string& repository, const CatalogueEntry& en
                                          : "image '" + entry.name + "' is no scenario: it has no title or fields")
         .with_field("name");
   }
-  return {summary_of(repository, entry), texts->title, texts->description, texts->fields, ""};
+  return {summary_of(repository, entry), texts->title, texts->description, texts->fields, "", labels.has_rollback};
 }
 
 std::string name_of(const std::string& repository, const sr::ScenarioRequest& request) {
