@@ -9,6 +9,7 @@ from operon_harness import until
 from pods_harness import FaultProxy, Followed, PodTest, get, kubectl
 
 PODS = "/api/v1/namespaces/[^/]+/pods"
+SECRETS = "/api/v1/namespaces/[^/]+/secrets"
 
 
 class HostDies(PodTest):
@@ -112,6 +113,37 @@ class ServerFails(PodTest):
             self.assertEqual(self.objects(job), ["Pod/", "Secret/-kubeconfig"])
             host.api("DELETE", f"/scenarios/run/{job}")
             self.wait_nothing_left(job)
+
+    def cut_off_with_a_pod_alone(self, proxy, host):
+        """Killed when the API server has taken the pod, but nothing of what it mounts; the job and the pod's uid."""
+        proxy.rules({"match": "^POST " + SECRETS, "do": "answer", "status": 500})
+        threading.Thread(target=self.post_and_forget, args=(host, "echo once"), daemon=True).start()
+        pod = until("the pod is there", lambda: get("pods", "-n", self.namespace, "-l", "krkn-job-id")["items"])[0]
+        host.kill()
+        job = pod["metadata"]["labels"]["krkn-job-id"]
+        self.assertEqual(self.objects(job), ["Pod/"])
+        self.assertEqual(self.pod(job)["status"]["phase"], "Pending")
+        return job, pod["metadata"]["uid"]
+
+    def test_killed_between_a_run_s_pod_and_its_secret(self):
+        with FaultProxy() as proxy, self.proxied(proxy) as host:
+            job, uid = self.cut_off_with_a_pod_alone(proxy, host)
+            proxy.rules()
+            host.restart()
+            self.assertEqual(host.wait_ended(job, seconds=60)["status"], "Succeeded")
+            self.assertEqual(host.logs(job), b"once\n")
+            self.assertNotEqual(self.pod(job)["metadata"]["uid"], uid)
+            self.assertEqual(self.objects(job), ["Pod/", "Secret/-kubeconfig"])
+
+    def test_a_pod_alone_is_removed_when_the_run_may_not_start_any_more(self):
+        with FaultProxy() as proxy, self.proxied(proxy) as host:
+            job, _ = self.cut_off_with_a_pod_alone(proxy, host)
+            host.restart()  # tries once more, in vain
+            ended = host.wait_ended(job, seconds=60)
+            self.assertEqual(ended["status"], "Failed", ended)
+            self.assertIn("the API server failed", ended["message"])
+            self.wait_nothing_left(job)
+            self.assertEqual(host.job(job), ended)  # the pod's end is not the run's
 
     def test_what_a_killed_start_left_is_removed_when_the_run_may_not_start_any_more(self):
         with FaultProxy() as proxy, self.proxied(proxy) as host:

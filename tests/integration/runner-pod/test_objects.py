@@ -102,6 +102,13 @@ class Objects(PodTest):
         with self.host() as host:
             self.refused_and_removed(host, 503, "the namespace's quota does not allow it", "exceeded quota: none")
 
+    def test_a_quota_on_what_the_pod_mounts(self):
+        kubectl("create", "quota", "none", "--hard=secrets=0", "-n", self.namespace)
+        self.addCleanup(kubectl, "delete", "quota", "none", "-n", self.namespace)
+        until("the quota counts", lambda: get("quota", "none", "-n", self.namespace).get("status", {}).get("hard"))
+        with self.host() as host:
+            self.refused_and_removed(host, 503, "Secret krkn-job-", "the namespace's quota does not allow it", "exceeded quota: none")
+
     def test_pod_security(self):
         kubectl("label", "namespace", self.namespace, "pod-security.kubernetes.io/enforce=restricted")
         self.addCleanup(kubectl, "label", "namespace", self.namespace, "pod-security.kubernetes.io/enforce-")
