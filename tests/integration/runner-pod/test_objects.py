@@ -25,7 +25,7 @@ class Objects(PodTest):
     def refused_and_removed(self, host, status, *words, **more):
         """Refused by the cluster: its record ends Failed with the reason, and nothing stays."""
         answer = self.refused(host, status, words[0], idempotencyKey=self.id(), **more)
-        failed = host.jobs("?status=Failed")
+        failed = until("its record says so", lambda: host.jobs("?status=Failed"))
         self.assertEqual(len(failed), 1)
         for word in words:
             self.assertIn(word, answer.json["message"])
