@@ -173,8 +173,8 @@ sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& re
   }
 }
 
-/// One request an object; the pod goes with its parts, for which its node waits. What is there already is from an earlier start of this very
-/// job: all names follow from its id.
+/// One request an object; the pod goes with its parts, for which its node waits. What is there already is from an earlier start of this
+/// very job: all names follow from its id.
 PodState Runs::create(const JobObjects& objects, const std::string& job, const Until& until) {
   cluster_.create(all_of(objects.first), until);
   auto parts_and_pod = all_of(objects.parts);

@@ -1,5 +1,5 @@
-/// bench_get_nodes ADDRESS KUBECONFIG-FILE AT-ONCE SECONDS: asks a data provider for a cluster's nodes, by the host's own client and over its
-/// one channel, and says how often it was answered.
+/// bench_get_nodes ADDRESS KUBECONFIG-FILE AT-ONCE SECONDS: asks a data provider for a cluster's nodes, by the host's own client and over
+/// its one channel, and says how often it was answered.
 #include <atomic>
 #include <cstdio>
 #include <fstream>
