@@ -1,6 +1,7 @@
 """Runs as pods of a real cluster while the host dies, the API server fails and watches break. $KUBECONFIG is the cluster's."""
 
 import contextlib
+import json
 import threading
 import unittest
 import uuid
@@ -209,6 +210,18 @@ class ServerFails(PodTest):
             self.assertEqual(job["status"], "Failed")
             self.assertIn("the API server failed", job["message"])
             self.assertEqual(self.objects(job["jobId"]), [])
+
+    def test_what_a_pod_mounts_is_refused_for_good(self):
+        denied = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403,
+                  "message": 'admission webhook "rules.example" denied the request: no kubeconfigs here'}
+        with FaultProxy() as proxy, self.proxied(proxy) as host:
+            proxy.rules({"match": "^POST " + SECRETS, "do": "answer", "status": 403, "body": json.dumps(denied)})
+            answer = self.post(host, "true", idempotencyKey=self.id())
+            self.assertEqual(answer.status, 422, answer)
+            self.assertIn("no kubeconfigs here", answer.json["message"])
+            failed = until("its record says so", lambda: host.jobs("?status=Failed"))[0]
+            self.assertIn("a rule of the cluster does not admit it", failed["message"])
+            self.assertEqual(self.objects(failed["jobId"]), [])
 
     def test_a_broken_watch_misses_no_end_and_no_deletion(self):
         watch = {"match": "watch=true", "do": "answer", "status": 503}
