@@ -201,6 +201,10 @@ void ClusterJobs::set_reader(RunReader reader) {
   impl_->controller.set_reader(std::move(reader));
 }
 
+void ClusterJobs::begin() {
+  impl_->store->begin();
+}
+
 void ClusterJobs::resume() {
   impl_->controller.start();
   impl_->store->start();

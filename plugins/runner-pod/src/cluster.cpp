@@ -1,6 +1,7 @@
 #include "cluster.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 
 #include "operon/members.hpp"
@@ -9,6 +10,7 @@ namespace operon::runner_pod {
 
 using nlohmann::json;
 using sdk::KubernetesAnswer;
+using sdk::KubernetesOutcome;
 using sdk::KubernetesQuery;
 using sdk::KubernetesRequest;
 using std::chrono::milliseconds;
@@ -36,6 +38,10 @@ bool passing(const KubernetesAnswer& answer) {
 
 bool passing(const Error& e) {
   return e.code() == Code::unavailable || e.code() == Code::deadline_exceeded || e.code() == Code::resource_exhausted;
+}
+
+bool passing(const KubernetesOutcome& outcome) {
+  return outcome.error ? passing(*outcome.error) && outcome.error->reason() != "NoCluster" : passing(outcome.answer);
 }
 
 milliseconds back_off(unsigned attempt) {
@@ -113,26 +119,59 @@ std::string Cluster::path(const std::string& resource, const std::string& name) 
 }
 
 KubernetesAnswer Cluster::ask(KubernetesRequest request, const Until& until) {
+  std::vector<KubernetesRequest> one;
+  one.push_back(std::move(request));
+  auto outcome = std::move(ask_all(std::move(one), until).front());
+  if (outcome.error) throw std::move(*outcome.error);
+  return std::move(outcome.answer);
+}
+
+/// What passes is tried again, and that alone. In the order of the requests.
+std::vector<KubernetesOutcome> Cluster::ask_all(std::vector<KubernetesRequest> requests, const Until& until) {
+  std::vector<KubernetesOutcome> outcomes(requests.size());
+  std::vector<size_t> open(requests.size());
+  std::iota(open.begin(), open.end(), size_t{0});
   for (unsigned attempt = 0;; ++attempt) {
     const auto left = std::chrono::duration_cast<milliseconds>(until.deadline - std::chrono::steady_clock::now());
-    request.timeout = std::clamp(left, milliseconds(100), request_ms_max);
+    for (auto& request : requests) request.timeout = std::clamp(left, milliseconds(100), request_ms_max);
     const auto pause = back_off(attempt);
-    const bool last = attempt + 1 >= attempts_max || left <= pause + milliseconds(100);
-    try {
-      auto answer = until.call != nullptr ? kubernetes_.request(*until.call, request) : kubernetes_.request(request);
-      if (last || !passing(answer)) return answer;
-    } catch (const Error& e) {
-      if (last || !passing(e) || until.cancelled() || e.reason() == "NoCluster") throw;
+    const bool last = attempt + 1 >= attempts_max || left <= pause + milliseconds(100) || until.cancelled();
+    auto told = kubernetes_.request_all(until.call, requests);
+    std::vector<size_t> again;
+    std::vector<KubernetesRequest> to_try;
+    for (size_t i = 0; i < told.size(); ++i) {
+      auto& outcome = outcomes[open[i]] = std::move(told[i]);
+      if (!passing(outcome)) continue;
+      again.push_back(open[i]);
+      to_try.push_back(std::move(requests[i]));
     }
+    if (last || again.empty() || until.cancelled()) return outcomes;
     if (!sleep(pause, until)) throw Error(Code::cancelled, "whoever asked has gone, or the runner is stopping");
+    open = std::move(again);
+    requests = std::move(to_try);
   }
 }
 
-std::optional<json> Cluster::create(const Object& object, const Until& until) {
-  const auto answer = ask({.path = path(object.resource), .method = "POST", .body = object.body}, until);
-  if (answer.status == 409 && member(answer, "reason") == "AlreadyExists") return std::nullopt;
-  if (!answer.ok()) throw refusal(object.body["kind"].get<std::string>() + " " + object.name() + " could not be created", answer);
-  return answer.json();
+std::optional<json> Cluster::create(const std::vector<const Object*>& objects, const Until& until) {
+  std::optional<json> made;
+  for (size_t first = 0; first < objects.size(); first += objects_at_once_max) {
+    const size_t count = std::min(objects_at_once_max, objects.size() - first);
+    std::vector<KubernetesRequest> requests;
+    for (size_t i = 0; i < count; ++i) {
+      requests.push_back({.path = path(objects[first + i]->resource), .method = "POST", .body = objects[first + i]->body});
+    }
+    auto outcomes = ask_all(std::move(requests), until);
+    for (size_t i = 0; i < count; ++i) {
+      auto& [answer, error] = outcomes[i];
+      const auto& object = *objects[first + i];
+      made.reset();
+      if (error) throw std::move(*error);
+      if (answer.status == 409 && member(answer, "reason") == "AlreadyExists") continue;
+      if (!answer.ok()) throw refusal(object.body["kind"].get<std::string>() + " " + object.name() + " could not be created", answer);
+      if (first + i + 1 == objects.size()) made = answer.json();
+    }
+  }
+  return made;
 }
 
 std::optional<json> Cluster::pod(const std::string& name, const Until& until) {

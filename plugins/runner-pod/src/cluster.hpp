@@ -16,6 +16,8 @@ namespace operon::runner_pod {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
+inline constexpr size_t objects_at_once_max = 8;  ///< being created for one run: their bodies are in memory meanwhile
+
 /// How long something may take: until the deadline, or until the call on whose behalf it is done is cancelled.
 struct Until {
   Deadline deadline;
@@ -33,8 +35,10 @@ class Cluster {
   /// The configured namespace, or the host's.
   std::string name_space();
 
-  /// The object as the server has it; none when one of that name is there already.
-  std::optional<nlohmann::json> create(const Object&, const Until&);
+  /// All at the same time, `objects_at_once_max` at most, the last of them among the last. That one as the server has it; none when one of
+  /// that name is there already. What is there already of the others is taken for what was to be made. Each one is tried before this throws
+  /// the first one's refusal.
+  std::optional<nlohmann::json> create(const std::vector<const Object*>&, const Until&);
   /// None when it is not there.
   std::optional<nlohmann::json> pod(const std::string& name, const Until&);
   /// One page of all pods of runs; `next` is its "continue" and empty for the first.
@@ -59,6 +63,7 @@ class Cluster {
   bool sleep(std::chrono::milliseconds time, const Until& until);
 
   sdk::KubernetesAnswer ask(sdk::KubernetesRequest, const Until&);
+  std::vector<sdk::KubernetesOutcome> ask_all(std::vector<sdk::KubernetesRequest>, const Until&);
   std::string path(const std::string& resource, const std::string& name = {});
 
   const sdk::Kubernetes kubernetes_;

@@ -195,7 +195,7 @@ void Pods::take(const json& event, Watch& watch) {
 }
 
 Pods::Change Pods::change(const Entry& entry, bool seen) {
-  Change change{entry.state, entry.gone, seen, {}};
+  Change change{entry.state, entry.gone && !entry.disowned, seen && !entry.disowned, {}};
   const auto [first, last] = observers_.equal_range(entry.state.job_id);
   for (auto it = first; it != last; ++it) change.observers.push_back(it->second);
   return change;
@@ -206,6 +206,7 @@ std::optional<Pods::Change> Pods::store(PodState state) {
   auto& entry = entries_[state.job_id];
   const bool known = !entry.state.job_id.empty();
   entry.round = round_;
+  if (known && entry.state.uid != state.uid) entry.disowned = false;
   if (known && entry.state.uid == state.uid) {
     if (entry.gone || (state.version != 0 && state.version < entry.state.version)) return std::nullopt;
     // Its end stands, whatever the object says while it is taken away.
@@ -230,7 +231,7 @@ std::optional<Pods::Change> Pods::erase(const std::string& job, std::optional<Po
   entry.state = when_gone(had_ended || !last ? entry.state : std::move(*last), now_unix_ms());
   entry.gone = true;
   auto made = change(entry, !had_ended);
-  if (entry.forgotten) {
+  if (entry.forgotten || entry.disowned) {
     entries_.erase(found);
     observers_.erase(job);  // they are told of this last change
     return made;
@@ -269,6 +270,10 @@ void Pods::remove(const std::string& job, std::optional<PodState> last) {
 }
 
 void Pods::put(PodState state) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = entries_.find(state.job_id); found != entries_.end()) found->second.disowned = false;
+  }
   apply(std::move(state));
 }
 
@@ -291,6 +296,13 @@ void Pods::forget(const std::string& job) {
   }
 }
 
+void Pods::disown(const PodState& state) {
+  const std::lock_guard lock(mutex_);
+  auto& entry = entries_[state.job_id];
+  if (entry.state.uid != state.uid) entry = {state, round_};
+  entry.disowned = true;
+}
+
 void Pods::observe(const std::string& job, std::shared_ptr<Observer> observer) {
   std::optional<PodState> now;
   {
@@ -305,7 +317,7 @@ void Pods::observe(const std::string& job, std::shared_ptr<Observer> observer) {
 std::optional<PodState> Pods::find(const std::string& job) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);
-  if (found == entries_.end() || found->second.forgotten) return std::nullopt;
+  if (found == entries_.end() || found->second.forgotten || found->second.disowned) return std::nullopt;
   return found->second.state;
 }
 
@@ -313,7 +325,7 @@ std::vector<PodState> Pods::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<PodState> states;
   for (const auto& [job, entry] : entries_) {
-    if (!entry.gone) states.push_back(entry.state);
+    if (!entry.gone && !entry.disowned) states.push_back(entry.state);
   }
   return states;
 }

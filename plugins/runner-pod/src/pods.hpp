@@ -47,6 +47,8 @@ class Pods {
   void put_gone(PodState);
   /// Nobody asks for this run any more.
   void forget(const std::string& job);
+  /// A pod of a start that failed, which is being removed: find() knows nothing of it, and nobody is told of its end. Until put() again.
+  void disown(const PodState&);
 
   void observe(const std::string& job, std::shared_ptr<Observer>);
 
@@ -54,7 +56,7 @@ class Pods {
   struct Entry {
     PodState state;
     uint64_t round = 0;  ///< of the list during or after which it was last seen
-    bool gone = false, forgotten = false;
+    bool gone = false, forgotten = false, disowned = false;
   };
   struct Change {
     PodState state;
