@@ -5,6 +5,7 @@
 #include <random>
 
 #include "operon/members.hpp"
+#include "text.hpp"
 
 namespace operon::runner_pod {
 
@@ -22,6 +23,7 @@ constexpr milliseconds back_off_first{100}, back_off_max{2'000};
 constexpr unsigned attempts_max = 6;
 constexpr const char* page_objects_max = "250";
 constexpr const char* watch_seconds_max = "1800";
+constexpr size_t event_name_bytes_max = 200;
 constexpr const char* names_only = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 std::string member(const KubernetesAnswer& answer, const char* name) {
@@ -218,6 +220,30 @@ void Cluster::remove_pod_async(const std::string& name, int64_t grace_seconds,
                                std::function<void(const KubernetesAnswer&, const std::optional<Error>&)> done) {
   kubernetes_.request_async(
       {.path = path("pods", name), .method = "DELETE", .body = delete_options(grace_seconds), .timeout = request_ms_max}, std::move(done));
+}
+
+void Cluster::report_pod(const json& pod, const std::string& reason, const std::string& note) {
+  const auto& meta = pod.at("metadata");
+  const auto name = meta.value("name", ""), uid = meta.value("uid", ""), where = name_space();
+  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  auto time = rfc3339(now);
+  time.insert(time.size() - 1, ".000000");
+  json event = {{"apiVersion", "events.k8s.io/v1"},
+                {"kind", "Event"},
+                {"metadata", {{"name", dns_label(name, event_name_bytes_max) + "-" + short_hash(uid + reason)}, {"namespace", where}}},
+                {"eventTime", time},
+                {"type", "Warning"},
+                {"reason", reason},
+                {"action", "Read"},
+                {"note", note},
+                {"reportingController", "operon.dev/runner-pod"},
+                {"reportingInstance", "runner-pod"}};
+  event["regarding"] = {{"apiVersion", "v1"}, {"kind", "Pod"}, {"namespace", where}, {"name", name}, {"uid", uid}};
+  kubernetes_.request_async({.path = "/apis/events.k8s.io/v1/namespaces/" + where + "/events",
+                             .method = "POST",
+                             .body = std::move(event),
+                             .timeout = request_ms_max},
+                            [](const KubernetesAnswer&, const std::optional<Error>&) {});
 }
 
 sdk::Operation Cluster::watch_pods(const std::string& version, std::function<void(const json&)> on_event,

@@ -51,6 +51,8 @@ class Cluster {
   /// `done` has the status and the body, or the error; on any thread.
   void remove_pod_async(const std::string& name, int64_t grace_seconds,
                         std::function<void(const sdk::KubernetesAnswer&, const std::optional<Error>&)> done);
+  /// Writes an Event about a pod, as a courtesy: nobody waits for it, and its failure is nobody's. A replica that comes later writes none.
+  void report_pod(const nlohmann::json& pod, const std::string& reason, const std::string& note);
   sdk::Operation watch_pods(const std::string& version, std::function<void(const nlohmann::json&)> on_event,
                             std::function<void(std::optional<Error>)> on_done);
   sdk::Operation log(const std::string& pod, bool follow, const std::string& since, std::function<bool(std::string_view)> on_bytes,

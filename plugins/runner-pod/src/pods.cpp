@@ -110,7 +110,11 @@ void Pods::relist() {
     version = text(meta, "resourceVersion");
     next = text(meta, "continue");
     for (const auto& pod : page.at("items")) {
-      if (auto state = read_pod(pod)) apply(std::move(*state));
+      if (auto state = read_pod(pod)) {
+        apply(std::move(*state));
+      } else {
+        leave_out(pod);
+      }
     }
   } while (!next.empty());
   std::vector<std::string> missing;
@@ -127,6 +131,22 @@ void Pods::relist() {
   }
   wake_.notify_all();
   version_ = version;
+}
+
+/// Said once of each, in the log and by an Event.
+void Pods::leave_out(const json& pod) {
+  const auto meta = pod.find("metadata");
+  if (meta == pod.end() || !meta->is_object()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (left_out_.size() >= left_out_max || !left_out_.insert(text(*meta, "uid")).second) return;
+  }
+  const auto labels = meta->find("labels");
+  const auto job = labels != meta->end() && labels->is_object() ? text(*labels, job_label) : std::string();
+  const auto note = "left out: it has the labels of a run's pod, but its label " + std::string(job_label) + " is '" + job +
+                    "', and the pod of a run is named " + pod_name("<" + std::string(job_label) + ">");
+  host_.warn("Pod " + text(*meta, "name") + ": " + note);
+  cluster_.report_pod(pod, "Malformed", note);
 }
 
 /// Returns when the server has ended the watch; throws when it ended otherwise. version_ is then where the next one goes on.
@@ -177,8 +197,8 @@ void Pods::take(const json& event, Watch& watch) {
       } else {
         apply(std::move(*state));
       }
-    } else {
-      host_.warn("a pod with the label of a run but no job id or name is left out");
+    } else if (type != "DELETED") {
+      leave_out(*object);
     }
   }
   const std::lock_guard lock(watch.mutex);
