@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <thread>
 
 #include "core/base/text.hpp"
@@ -20,6 +21,7 @@ namespace {
 using std::chrono::milliseconds;
 namespace fs = std::filesystem;
 constexpr const char* library_name = "liboperon-grpc.so";
+constexpr int64_t busy_retry_ms = 1'000;
 
 fs::path find_library(const fs::path& given) {
   if (!given.empty()) return given;
@@ -57,6 +59,8 @@ metrics::Counter requests(const char* outcome) {
 }  // namespace
 
 struct DataProvider::Impl {
+  class Call;
+
   Impl(DataProviderSettings s, base::Clock& clock) : settings(std::move(s)), breaker(settings.breaker, clock) {
     const OpenChannel open = load(find_library(settings.library));
     channel.reset(open(settings.address.c_str()));
@@ -85,14 +89,48 @@ struct DataProvider::Impl {
   const DataProviderSettings settings;
   CircuitBreaker breaker;
   std::unique_ptr<Channel> channel;
-  const metrics::Counter ok = requests("ok"), failed = requests("error"), down = requests("down"), refused = requests("refused");
+  const metrics::Counter ok = requests("ok"), failed = requests("error"), down = requests("down"), refused = requests("refused"),
+                         busy = requests("busy");
   const metrics::Gauge up = metrics::gauge("operon_data_provider_up", "Whether the data provider answered when it was asked last");
   std::atomic<bool> known_up = false, told_down = false;
   std::mutex mutex;  // of what follows
   std::condition_variable woken;
   bool stopping = false;
   unsigned calls = 0;
+  std::map<size_t, unsigned> calls_of;  // by the hash of the cluster's kubeconfig
   std::thread watcher;
+};
+
+/// One of the calls that may go on at once.
+class DataProvider::Impl::Call {
+ public:
+  Call(Impl& impl, std::string_view kubeconfig) : impl_(impl), cluster_(std::hash<std::string_view>()(kubeconfig)) {
+    std::lock_guard lock(impl_.mutex);
+    const auto known = impl_.calls_of.find(cluster_);
+    const unsigned of_cluster = known == impl_.calls_of.end() ? 0 : known->second;
+    if (of_cluster >= impl_.settings.calls_per_cluster_max) throw busy("of this cluster ", of_cluster, "calls_per_cluster_max");
+    if (impl_.calls >= impl_.settings.calls_max) throw busy("", impl_.calls, "calls_max");
+    ++impl_.calls;
+    impl_.calls_of[cluster_] = of_cluster + 1;
+  }
+  ~Call() {
+    std::lock_guard lock(impl_.mutex);
+    if (const auto own = impl_.calls_of.find(cluster_); --own->second == 0) impl_.calls_of.erase(own);
+    if (--impl_.calls == 0) impl_.woken.notify_all();
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+ private:
+  Error busy(const std::string& whose, unsigned count, const char* limit) const {
+    impl_.busy.add();
+    return Error(Code::resource_exhausted,
+                 std::to_string(count) + " requests " + whose + "wait for the data provider already (" + limit + "): try again later")
+        .with_retry_after_ms(busy_retry_ms);
+  }
+
+  Impl& impl_;
+  const size_t cluster_;
 };
 
 DataProvider::DataProvider(DataProviderSettings settings, base::Clock& clock) : impl_(std::make_unique<Impl>(std::move(settings), clock)) {}
@@ -158,17 +196,7 @@ void DataProvider::Impl::watch() {
 
 std::vector<std::string> DataProvider::nodes(std::string_view kubeconfig) {
   Impl& self = *impl_;
-  struct Counted {
-    Impl& self;
-    explicit Counted(Impl& s) : self(s) {
-      std::lock_guard lock(self.mutex);
-      ++self.calls;
-    }
-    ~Counted() {
-      std::lock_guard lock(self.mutex);
-      if (--self.calls == 0) self.woken.notify_all();
-    }
-  } counted(self);
+  const Impl::Call call(self, kubeconfig);
   if (const auto wait = self.breaker.refuse()) {
     self.refused.add();
     throw Error(Code::unavailable, self.who() + " does not answer: " + self.breaker.trouble())

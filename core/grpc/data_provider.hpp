@@ -18,6 +18,8 @@ struct DataProviderSettings {
   std::chrono::milliseconds deadline{10'000};  ///< of one call, all in all
   std::chrono::milliseconds health_ms_max{1'000};
   std::chrono::milliseconds health_interval{10'000};  ///< between looks at its health
+  unsigned calls_max = 12;                            ///< going on at once; each keeps a thread of its caller's for up to `deadline`
+  unsigned calls_per_cluster_max = 8;                 ///< of these; a cluster that hangs leaves room for the others
   BreakerLimits breaker{};
   std::filesystem::path library;  ///< of gRPC; empty = liboperon-grpc.so where the program was installed or built
 };
@@ -36,7 +38,8 @@ class DataProvider {
   DataProvider& operator=(const DataProvider&) = delete;
 
   /// Names of a cluster's nodes. Throws Error with the provider's code (proto/dataprovider.proto); UNAVAILABLE with reason
-  /// `DataProviderDown` and a time to come back when the provider itself does not answer.
+  /// `DataProviderDown` and a time to come back when the provider itself does not answer; RESOURCE_EXHAUSTED, with such a time, above
+  /// calls_max and calls_per_cluster_max.
   std::vector<std::string> nodes(std::string_view kubeconfig);
   /// What is wrong with the provider as far as is known, for /readyz; empty = nothing. From memory.
   std::string trouble() const;

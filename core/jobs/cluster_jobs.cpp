@@ -129,6 +129,10 @@ void ClusterJobs::Impl::changed(const RowPtr& before, const RowPtr& now) {
     tell(now->name, now->uid, failed, kind::to_string(job.phase), failed ? "Run" : kind::to_string(job.phase),
          job.message.empty() ? std::string("the run is ") + kind::to_string(job.phase) : job.message);
   }
+  if (!now->ignored.empty() && (!before || before->ignored != now->ignored)) {
+    log::warn("a Run has an annotation that makes no sense", {{"run", now->name}, {"reason", now->ignored}});
+    tell(now->name, now->uid, true, "Malformed", "Read", now->ignored);
+  }
   controller.look(now->name);
 }
 
@@ -201,6 +205,10 @@ void ClusterJobs::set_reader(RunReader reader) {
   impl_->controller.set_reader(std::move(reader));
 }
 
+void ClusterJobs::begin() {
+  impl_->store->begin();
+}
+
 void ClusterJobs::resume() {
   impl_->controller.start();
   impl_->store->start();
@@ -234,8 +242,22 @@ void ClusterJobs::follow() {
 }
 
 Accepted ClusterJobs::start(StartCommand command) {
-  if (const auto table = impl_->table()) return table->start(std::move(command));
-  return impl_->start_elsewhere(std::move(command));
+  const auto table = impl_->table();
+  if (!table) return impl_->start_elsewhere(std::move(command));
+  // Another host may have recorded it at the same time. While this start was at it, what the cache told of that record was left to it: who
+  // finds in the end that the record is not his own has it looked at again, or nobody would start it.
+  const std::string id = command.job.id;
+  const auto look_again = [this, &id] {
+    if (const auto row = impl_->store->row(id)) impl_->controller.look(row->name);
+  };
+  try {
+    auto accepted = table->start(std::move(command));
+    if (accepted.repeated) look_again();
+    return accepted;
+  } catch (const Error&) {
+    look_again();
+    throw;
+  }
 }
 
 std::optional<Job> ClusterJobs::get(std::string_view id) const {

@@ -41,6 +41,8 @@ class ClusterJobs final : public Jobs {
   ~ClusterJobs() override;
 
   void set_reader(RunReader);
+  /// Begins to fill the cache of runs, without waiting; nothing is done about any run yet.
+  void begin();
   /// Fills the cache of runs. Throws Error(unavailable) saying what is missing.
   void resume();
   /// This host is the leader now, and as long as `holds` says so: takes up every run that has not ended. On any thread, in turn with

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/base/clock.hpp"
 #include "core/base/ids.hpp"
@@ -81,6 +82,7 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
 
   std::mutex telling;  ///< held while somebody is told of a change
   bool stopped = false;
+  bool begun = false;
 
   mutable std::mutex mutex;
   uint64_t state_version = 0;
@@ -284,8 +286,9 @@ void ObjectStore::set_request_of(RequestOf request_of) {
   impl_->request_of = std::move(request_of);
 }
 
-void ObjectStore::start() {
+void ObjectStore::begin() {
   Impl* impl = impl_.get();
+  if (std::exchange(impl->begun, true)) return;
   impl->runs.on_change([impl](const kube::Change& change) { impl->told(change); });
   impl->runs.on_skipped([impl](std::string_view name, const Error& e) {
     if (impl->skipped) impl->skipped(std::string(name), "", e);
@@ -296,6 +299,11 @@ void ObjectStore::start() {
     if (!change.now) impl->take_state(json::object(), change.before->version() + 1);
   });
   for (auto* informer : {&impl->runs, &impl->state}) informer->start();
+}
+
+void ObjectStore::start() {
+  Impl* impl = impl_.get();
+  begin();
   for (auto* informer : {&impl->runs, &impl->state}) {
     if (informer->wait_synced(impl->limits.sync_ms_max)) continue;
     throw Error(Code::unavailable,

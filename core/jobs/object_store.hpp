@@ -52,7 +52,9 @@ class ObjectStore final : public RunStore {
   /// The freeze has been set, changed or lifted, by whatever host; on the client's thread.
   void on_freeze(std::function<void()>);
   void set_request_of(RequestOf);
-  /// Fills the index. Throws Error(unavailable) saying what is missing.
+  /// Begins to fill the index, without waiting.
+  void begin();
+  /// Fills the index, begun or not. Throws Error(unavailable) saying what is missing.
   void start();
   /// Nobody is told of changes any more when this returns.
   void stop();

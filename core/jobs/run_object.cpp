@@ -1,6 +1,7 @@
 #include "core/jobs/run_object.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.hpp"
@@ -243,6 +244,24 @@ kube::Trim run_trim() {
   return trim;
 }
 
+namespace {
+
+/// Whoever may annotate a Run may write what he likes: that is ignored, and neither the Run nor the host suffers from it.
+void read_annotations(const json& metadata, RunRow& row) {
+  const auto text = text_of(part(metadata, "annotations"), request_parts_annotation);
+  if (text.empty()) return;
+  unsigned parts = 0;
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), parts);
+  if (wrong == std::errc() && end == text.data() + text.size() && parts <= request_parts_max) {
+    row.request_parts = parts;
+  } else {
+    row.ignored = std::string("annotation ") + request_parts_annotation + " is '" + base::printable(text) + "', which is no number up to " +
+                  std::to_string(request_parts_max) + ": ignored; Secrets of its request stay until the Run is removed";
+  }
+}
+
+}  // namespace
+
 RunRow read_run(const json& run) {
   RunRow row;
   const json& metadata = part(run, "metadata");
@@ -256,9 +275,7 @@ RunRow read_run(const json& run) {
     row.deleting = true;
     row.deleting_since_ms = *since;
   }
-  if (const auto parts = text_of(part(metadata, "annotations"), request_parts_annotation); !parts.empty()) {
-    row.request_parts = static_cast<unsigned>(std::strtoul(parts.c_str(), nullptr, 10));
-  }
+  read_annotations(metadata, row);
   read_spec(part(run, "spec"), row);
   Job& job = row.record.job;
   if (row.applied) job.id = row.uid;

@@ -40,6 +40,7 @@ struct RunRow {
   int64_t deleting_since_ms = 0;
   std::vector<std::string> finalizers;
   unsigned request_parts = 0;  ///< Secrets that hold what the spec refers to; made by REST
+  std::string ignored;         ///< an annotation of ours that makes no sense, in words; empty = none
   RunConditions conditions;
 
   bool started() const { return conditions.started_ms != 0; }
@@ -65,7 +66,8 @@ struct NewRun {
 };
 /// Throws Error(failed_precondition) for a file or value that no object can hold.
 NewRun new_run(const JobRecord&, const PendingRequest&, const RunObjectLimits& = {});
-/// Name of the `index`-th of those Secrets.
+/// Name of the `index`-th of those Secrets, of which a Run has at most `request_parts_max`.
+inline constexpr unsigned request_parts_max = 128;  // of a body of 32 MiB, two next to each other fill more than one Secret
 std::string request_part_name(const std::string& job_id, unsigned index);
 
 /// The merge patch of `status` that says what the record says. `started`: the runner has it. With the row's resourceVersion, so that of two

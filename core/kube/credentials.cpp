@@ -9,6 +9,7 @@
 
 #include "core/base/files.hpp"
 #include "core/kube/exec_plugin.hpp"
+#include "core/kube/key_pair.hpp"
 #include "core/log/log.hpp"
 #include "operon/error.hpp"
 
@@ -61,6 +62,8 @@ struct Credentials::State {
     fresh->ca_pem = read_or(config.ca_file, config.ca_pem);
     fresh->certificate_pem = read_or(config.client_certificate_file, config.client_certificate_pem);
     fresh->key_pem = read_or(config.client_key_file, config.client_key_pem);
+    // Shown to a server, half a pair would fail every request until the next look.
+    if (!config.client_certificate_file.empty() || !config.client_key_file.empty()) check_key_pair(fresh->certificate_pem, fresh->key_pem);
     fresh->authorization = bearer(read_or(config.token_file, config.token));
     if (from_program) {
       if (!from_program->token.empty()) fresh->authorization = bearer(from_program->token);

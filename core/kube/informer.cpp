@@ -288,7 +288,10 @@ std::string Informer::State::event(const WatchEvent& event) {
 }
 
 void Informer::State::gone(const Error& error) {
-  if (in_streaming_list && !is_expired(error)) streaming_refused = true;
+  if (in_streaming_list && !is_expired(error)) {
+    streaming_refused = true;
+    log::info("the API server has no streaming lists: objects are listed in pages", {{"resource", resource.plural}});
+  }
   in_streaming_list = false;
   // The first time at once; a server whose history is too short must not make us list without end.
   later(backoff.attempts() == 0 ? milliseconds(0) : backoff.next(), &State::relist);

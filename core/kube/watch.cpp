@@ -213,9 +213,10 @@ void Watch::State::ended(std::optional<Error> error) {
   }
   const bool unknown_parameter =
       options.initial_events && (error->code() == Code::failed_precondition || error->code() == Code::invalid_argument);
-  if (is_expired(*error) || unknown_parameter) {
-    give_up(*error);
-    return;
+  if (is_expired(*error)) return give_up(*error);
+  if (unknown_parameter) {  // an older server: no trouble, another way
+    halt();
+    return handler.gone(*error);
   }
   const uint64_t connection = current;
   if (handler.state) handler.state(&*error);

@@ -11,6 +11,7 @@
 #include "core/base/scrubber.hpp"
 #include "core/base/text.hpp"
 #include "core/kube/api.hpp"
+#include "core/kube/events.hpp"
 #include "core/kube/status.hpp"
 #include "core/kube/work_queue.hpp"
 #include "core/log/log.hpp"
@@ -27,6 +28,7 @@ namespace tp = kinds::target_provider;
 namespace {
 
 constexpr unsigned secret_attempts_max = 8;
+constexpr size_t complaints_max = 1'000;
 constexpr const char* request_label = "krkn.krkn-chaos.dev/target-request";
 
 /// What has been asked of our providers for one request, by this leader.
@@ -45,7 +47,14 @@ void add_reason(std::string& text, const std::string& provider, const std::strin
 
 struct RequestController::Impl : std::enable_shared_from_this<Impl> {
   Impl(plugin::Directory d, kube::Client& c, std::string ns, kube::Informer& r, kube::Informer& p, base::Clock& k, TargetLimits l)
-      : directory(std::move(d)), api(c), name_space(std::move(ns)), requests(r), providers(p), clock(k), limits(l) {}
+      : directory(std::move(d)),
+        api(c),
+        name_space(std::move(ns)),
+        requests(r),
+        providers(p),
+        clock(k),
+        limits(l),
+        events(c, "operon.dev/operond", "operond") {}
 
   const plugin::Directory directory;
   const kube::Api api;
@@ -54,11 +63,37 @@ struct RequestController::Impl : std::enable_shared_from_this<Impl> {
   kube::Informer& providers;
   base::Clock& clock;
   const TargetLimits limits;
+  kube::EventRecorder events;
 
   std::mutex mutex;
-  std::shared_ptr<kube::WorkQueue> queue;  ///< null while it does not work
-  std::map<std::string, Asked> asked;      ///< by key
+  std::shared_ptr<kube::WorkQueue> queue;         ///< null while it does not work
+  std::map<std::string, Asked> asked;             ///< by key
+  std::map<std::string, std::string> complaints;  ///< kind and name of an object -> what was said of it
   std::vector<std::thread> threads;
+
+  /// What makes no sense is said once, to whoever looks at the object and in the log. Empty: all is well again.
+  void complain(const char* kind, const kube::Object& object, const std::string& note) {
+    const std::string name(object.name());
+    {
+      std::lock_guard lock(mutex);
+      const auto known = complaints.find(kind + ("/" + name));
+      if (note.empty()) {
+        if (known != complaints.end()) complaints.erase(known);
+        return;
+      }
+      if (known != complaints.end() && known->second == note) return;
+      if (complaints.size() >= complaints_max) complaints.clear();
+      complaints[kind + ("/" + name)] = note;
+    }
+    log::warn("an object makes no sense", {{"kind", kind}, {"name", name}, {"reason", note}});
+    kube::Event event;
+    event.regarding = {api_version, kind, name_space, name, std::string(object.uid())};
+    event.warning = true;
+    event.reason = "Malformed";
+    event.action = "Read";
+    event.note = note;
+    events.record(std::move(event));
+  }
 
   void work(kube::WorkQueue& keys) {
     while (const auto key = keys.take()) {
@@ -85,9 +120,11 @@ struct RequestController::Impl : std::enable_shared_from_this<Impl> {
     }
     TargetRequest request;
     try {
-      request = read_request_object(object->parse());
+      const auto content = object->parse();
+      request = read_request_object(content);
+      complain("KrknTargetRequest", *object, ignored_annotation(content));
     } catch (const Error& e) {
-      log::warn("a KrknTargetRequest is left out", {{"target_request", key}, {"reason", e.what()}});
+      complain("KrknTargetRequest", *object, std::string("left out: ") + e.what());
       return std::nullopt;
     }
     const std::string name(object->name());
@@ -270,7 +307,7 @@ struct RequestController::Impl : std::enable_shared_from_this<Impl> {
   }
 
   /// Foreign providers that a request waits for: active, and alive.
-  std::set<std::string> foreign_active() const {
+  std::set<std::string> foreign_active() {
     std::set<std::string> names;
     for (const auto& object : providers.list(name_space)) {
       try {
@@ -278,7 +315,7 @@ struct RequestController::Impl : std::enable_shared_from_this<Impl> {
         const bool alive = clock.unix_ms() - provider.heartbeat_unix_ms < heartbeat_ms_max;
         if (provider.active && alive && !directory.find(provider.operator_name)) names.insert(provider.operator_name);
       } catch (const Error& e) {
-        log::warn("a KrknOperatorTargetProvider is left out", {{"name", std::string(object->name())}, {"reason", e.what()}});
+        complain("KrknOperatorTargetProvider", *object, std::string("left out: ") + e.what());
       }
     }
     return names;

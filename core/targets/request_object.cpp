@@ -84,6 +84,14 @@ TargetRequest read_request_object(const json& object) {
   return r;
 }
 
+std::string ignored_annotation(const json& object) {
+  std::string text;
+  members::read(part(part(object, "metadata"), "annotations"), last_used_annotation, text);
+  if (text.empty() || base::from_rfc3339(text)) return "";
+  return std::string("annotation ") + last_used_annotation + " is '" + base::printable(text) +
+         "', which is no time in RFC 3339: ignored; the request expires as if it had not been used";
+}
+
 json taken_up_patch(const std::string& now) {
   return {{"status", {{"status", "Pending"}, {"created", now}}}};
 }

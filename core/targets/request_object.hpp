@@ -21,6 +21,8 @@ inline constexpr const char* last_used_annotation = "operon.dev/last-used";
 nlohmann::json new_request_object(const std::string& id);
 /// Throws Error(invalid_argument) naming the member at fault.
 TargetRequest read_request_object(const nlohmann::json& object);
+/// Which of our annotations makes no sense and is ignored, in words; empty = none.
+std::string ignored_annotation(const nlohmann::json& object);
 /// The patch of whoever begins to work on it.
 nlohmann::json taken_up_patch(const std::string& now);
 /// status.targetData of one provider, as a JSON merge patch that leaves the others' alone.

@@ -13,11 +13,12 @@ import sys
 import kube_host_rows
 import kube_library_rows
 import kube_log_rows
+import kube_node_rows
 import kube_start_rows
 from kube_programs import SOURCE
 from measure import Table, called, options
 
-GROUPS = {"control": kube_library_rows.ROWS + kube_host_rows.ROWS + kube_start_rows.ROWS, "pods": kube_log_rows.ROWS}
+GROUPS = {"control": kube_library_rows.ROWS + kube_host_rows.ROWS + kube_start_rows.ROWS + kube_node_rows.ROWS, "pods": kube_log_rows.ROWS}
 
 
 def chosen(group, o):

@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,8 +19,12 @@ PODS = "10.98.0.0/24"
 BRIDGE = "operon-test0"
 NETWORK = "operon-test"
 KUBELET_PORT = 10250
+INSECURE_PORTS_UNTIL = 24  # from then on there are none
+DOCKER_UNTIL = 24  # from then on there is no other runtime
+RUNTIME_CONFIGURED_SINCE = 27
 READY_SECONDS_MAX = 120
 PODS_GONE_SECONDS_MAX = 30
+PODS_LOGS = Path("/var/log/pods")
 PACKAGES = ("containerd", "runc", "containernetworking-plugins", "busybox-static", "iptables", "conntrack", "iproute2", "ethtool", "mount", "socat")
 APPLETS = "sh sleep cat ls echo seq date env id test true false kill wget nc sed grep head tail tr sha256sum".split()
 
@@ -115,14 +120,16 @@ state = "{self.folder}/run/containerd"
             "containerRuntimeEndpoint": f"unix://{self.socket}", "podLogsDir": f"{folder}/pods",
             "featureGates": self.feature_gates(), "cgroupDriver": "cgroupfs", "cgroupsPerQOS": False, "enforceNodeAllocatable": [], "failSwapOn": False, "makeIPTablesUtilChains": False,
             "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"}, "maxPods": 200}))
+        (folder / "pod-logs.json").write_text(json.dumps([one.name for one in PODS_LOGS.glob("*")]))
         manager, scheduler, proxy, metrics = free_ports(4)
+        closed = ["--port=0"] if self.minor() < INSECURE_PORTS_UNTIL else []
         start(self.programs / "kube-controller-manager", f"--kubeconfig={self.kubeconfig}", f"--secure-port={manager}", f"--cert-dir={folder}/manager",
               f"--service-account-private-key-file={pki}/accounts.key", f"--root-ca-file={pki}/ca.crt", "--use-service-account-credentials=true",
-              "--leader-elect=false")
+              "--leader-elect=false", *closed)
         start(self.programs / "kube-scheduler", f"--kubeconfig={self.kubeconfig}", f"--secure-port={scheduler}", f"--cert-dir={folder}/scheduler",
-              "--leader-elect=false")
+              "--leader-elect=false", *closed)
         start(self.programs / "kubelet", f"--kubeconfig={self.kubeconfig}", f"--config={folder}/kubelet.json", f"--root-dir={folder}/kubelet",
-              f"--cert-dir={pki}/kubelet", f"--hostname-override={NAME}")
+              f"--cert-dir={pki}/kubelet", f"--hostname-override={NAME}", *self.older_kubelet_flags())
         start(self.programs / "kube-proxy", f"--kubeconfig={self.kubeconfig}", f"--hostname-override={NAME}", f"--cluster-cidr={PODS}",
               "--proxy-mode=iptables", "--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
               f"--healthz-bind-address=127.0.0.1:{proxy}", f"--metrics-bind-address=127.0.0.1:{metrics}")
@@ -131,11 +138,21 @@ state = "{self.folder}/run/containerd"
         wait_until("the default service account", READY_SECONDS_MAX,
                    lambda: self.kubectl("get", "serviceaccount", "default").returncode == 0, self.processes.check)
 
-    def feature_gates(self):
-        """Kubelets that can resize pods in place crash over a pod with limits when there are no cgroups per pod."""
+    def minor(self):
+        """Of the programs' version."""
         shown = subprocess.run([str(self.programs / "kubelet"), "--version"], capture_output=True, text=True).stdout
         found = re.search(r"v1\.(\d+)", shown)
-        return {"InPlacePodVerticalScaling": False} if found and 27 <= int(found.group(1)) < 35 else {}
+        return int(found.group(1)) if found else sys.maxsize
+
+    def older_kubelet_flags(self):
+        """What is part of the configuration later. Where pods' logs are is not told at all before 1.29: see forget_logs."""
+        if self.minor() >= RUNTIME_CONFIGURED_SINCE:
+            return []
+        return [f"--container-runtime-endpoint=unix://{self.socket}", *(["--container-runtime=remote"] if self.minor() < DOCKER_UNTIL else [])]
+
+    def feature_gates(self):
+        """Kubelets that can resize pods in place crash over a pod with limits when there are no cgroups per pod."""
+        return {"InPlacePodVerticalScaling": False} if 27 <= self.minor() < 35 else {}
 
     # ---------------------------------------------------------------------------------------------------------------- down
 
@@ -175,3 +192,12 @@ state = "{self.folder}/run/containerd"
                 link.unlink()
         for result in networks():
             result.unlink()
+        self.forget_logs()
+
+    def forget_logs(self):
+        """Older kubelets have one folder for pods' logs, whatever they are told, and empty it in their own time."""
+        before = self.folder / "pod-logs.json"
+        known = json.loads(before.read_text()) if before.exists() else None
+        for folder in PODS_LOGS.glob("*") if known is not None else ():
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,6 @@
 #include "core/app/operond/data_provider.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "core/log/log.hpp"
@@ -14,9 +15,12 @@ namespace {
 constexpr const char* address_on_a_cluster = "localhost:50051";
 
 #ifdef OPERON_GRPC
-std::shared_ptr<grpc_client::DataProvider> connect(const std::string& address) {
+/// Threads that wait for nodes answer nothing else: some are left whoever hangs.
+std::shared_ptr<grpc_client::DataProvider> connect(const std::string& address, unsigned worker_threads_max) {
   grpc_client::DataProviderSettings settings;
   settings.address = address;
+  settings.calls_max = std::max(1U, worker_threads_max * 3 / 4);
+  settings.calls_per_cluster_max = std::max(1U, worker_threads_max / 2);
   return std::make_shared<grpc_client::DataProvider>(settings);
 }
 #endif
@@ -30,7 +34,7 @@ std::function<std::vector<std::string>(const std::string&)> connect_data_provide
   std::string why;
 #ifdef OPERON_GRPC
   try {
-    auto provider = connect(address);
+    auto provider = connect(address, static_cast<unsigned>(settings.rest.worker_threads_max));
     readiness.add_remark("data provider", [provider] { return provider->trouble(); });
     return [provider](const std::string& kubeconfig) { return provider->nodes(kubeconfig); };
   } catch (const Error& e) {

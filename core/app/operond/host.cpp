@@ -64,6 +64,7 @@ struct Host::Parts {
   void recover(const config::Settings&);
   std::unique_ptr<targets::Targets> make_targets(const config::Settings&);
   std::unique_ptr<jobs::Jobs> make_jobs(const config::Settings&);
+  void read_runs_early(const config::Settings&);
   void take_up_runs(const config::Settings&);
   void serve(const config::Settings&);
   std::string plugin_trouble() const;
@@ -159,6 +160,14 @@ std::unique_ptr<jobs::Jobs> Host::Parts::make_jobs(const config::Settings& setti
   return std::make_unique<jobs::ClusterJobs>(client, client->config().name_space, runners, *logs, clock, limits);
 }
 
+/// The API server has its time while plugins are loaded: of a start with many runs, their list is the longest part.
+void Host::Parts::read_runs_early(const config::Settings& settings) {
+  if (settings.jobs.store != "kubernetes") return;
+  logs = std::make_unique<jobs::LogHub>(state.path() / "logs", runners, log_limits(settings.logs));
+  jobs = make_jobs(settings);
+  if (auto* shared = dynamic_cast<jobs::ClusterJobs*>(jobs.get())) shared->begin();
+}
+
 void Host::Parts::take_up_runs(const config::Settings& settings) {
   auto* shared_targets = dynamic_cast<targets::ClusterTargets*>(targets.get());
   auto* shared_jobs = dynamic_cast<jobs::ClusterJobs*>(jobs.get());
@@ -184,8 +193,8 @@ void Host::Parts::take_up_runs(const config::Settings& settings) {
 
 void Host::Parts::recover(const config::Settings& settings) {
   targets = make_targets(settings);
-  logs = std::make_unique<jobs::LogHub>(state.path() / "logs", runners, log_limits(settings.logs));
-  jobs = make_jobs(settings);
+  if (!logs) logs = std::make_unique<jobs::LogHub>(state.path() / "logs", runners, log_limits(settings.logs));
+  if (!jobs) jobs = make_jobs(settings);
   readiness.add("store", [this] { return jobs->trouble(); });
   auto flow = flow_settings(settings);
   // Of one cluster's several installations, each has job ids of its own.
@@ -276,6 +285,7 @@ void Host::start() {
   try {
     parts_->start_probes(settings_);  // first: whoever watches the host sees it start
     parts_->store = open_state_store(settings_.jobs, parts_->state.path());
+    parts_->read_runs_early(settings_);
     parts_->load_plugins(settings_);
     parts_->recover(settings_);
     parts_->serve(settings_);

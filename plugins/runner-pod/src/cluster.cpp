@@ -1,14 +1,17 @@
 #include "cluster.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 
 #include "operon/members.hpp"
+#include "text.hpp"
 
 namespace operon::runner_pod {
 
 using nlohmann::json;
 using sdk::KubernetesAnswer;
+using sdk::KubernetesOutcome;
 using sdk::KubernetesQuery;
 using sdk::KubernetesRequest;
 using std::chrono::milliseconds;
@@ -20,6 +23,7 @@ constexpr milliseconds back_off_first{100}, back_off_max{2'000};
 constexpr unsigned attempts_max = 6;
 constexpr const char* page_objects_max = "250";
 constexpr const char* watch_seconds_max = "1800";
+constexpr size_t event_name_bytes_max = 200;
 constexpr const char* names_only = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 std::string member(const KubernetesAnswer& answer, const char* name) {
@@ -36,6 +40,10 @@ bool passing(const KubernetesAnswer& answer) {
 
 bool passing(const Error& e) {
   return e.code() == Code::unavailable || e.code() == Code::deadline_exceeded || e.code() == Code::resource_exhausted;
+}
+
+bool passing(const KubernetesOutcome& outcome) {
+  return outcome.error ? passing(*outcome.error) && outcome.error->reason() != "NoCluster" : passing(outcome.answer);
 }
 
 milliseconds back_off(unsigned attempt) {
@@ -113,26 +121,59 @@ std::string Cluster::path(const std::string& resource, const std::string& name) 
 }
 
 KubernetesAnswer Cluster::ask(KubernetesRequest request, const Until& until) {
+  std::vector<KubernetesRequest> one;
+  one.push_back(std::move(request));
+  auto outcome = std::move(ask_all(std::move(one), until).front());
+  if (outcome.error) throw std::move(*outcome.error);
+  return std::move(outcome.answer);
+}
+
+/// What passes is tried again, and that alone. In the order of the requests.
+std::vector<KubernetesOutcome> Cluster::ask_all(std::vector<KubernetesRequest> requests, const Until& until) {
+  std::vector<KubernetesOutcome> outcomes(requests.size());
+  std::vector<size_t> open(requests.size());
+  std::iota(open.begin(), open.end(), size_t{0});
   for (unsigned attempt = 0;; ++attempt) {
     const auto left = std::chrono::duration_cast<milliseconds>(until.deadline - std::chrono::steady_clock::now());
-    request.timeout = std::clamp(left, milliseconds(100), request_ms_max);
+    for (auto& request : requests) request.timeout = std::clamp(left, milliseconds(100), request_ms_max);
     const auto pause = back_off(attempt);
-    const bool last = attempt + 1 >= attempts_max || left <= pause + milliseconds(100);
-    try {
-      auto answer = until.call != nullptr ? kubernetes_.request(*until.call, request) : kubernetes_.request(request);
-      if (last || !passing(answer)) return answer;
-    } catch (const Error& e) {
-      if (last || !passing(e) || until.cancelled() || e.reason() == "NoCluster") throw;
+    const bool last = attempt + 1 >= attempts_max || left <= pause + milliseconds(100) || until.cancelled();
+    auto told = kubernetes_.request_all(until.call, requests);
+    std::vector<size_t> again;
+    std::vector<KubernetesRequest> to_try;
+    for (size_t i = 0; i < told.size(); ++i) {
+      auto& outcome = outcomes[open[i]] = std::move(told[i]);
+      if (!passing(outcome)) continue;
+      again.push_back(open[i]);
+      to_try.push_back(std::move(requests[i]));
     }
+    if (last || again.empty() || until.cancelled()) return outcomes;
     if (!sleep(pause, until)) throw Error(Code::cancelled, "whoever asked has gone, or the runner is stopping");
+    open = std::move(again);
+    requests = std::move(to_try);
   }
 }
 
-std::optional<json> Cluster::create(const Object& object, const Until& until) {
-  const auto answer = ask({.path = path(object.resource), .method = "POST", .body = object.body}, until);
-  if (answer.status == 409 && member(answer, "reason") == "AlreadyExists") return std::nullopt;
-  if (!answer.ok()) throw refusal(object.body["kind"].get<std::string>() + " " + object.name() + " could not be created", answer);
-  return answer.json();
+std::optional<json> Cluster::create(const std::vector<const Object*>& objects, const Until& until) {
+  std::optional<json> made;
+  for (size_t first = 0; first < objects.size(); first += objects_at_once_max) {
+    const size_t count = std::min(objects_at_once_max, objects.size() - first);
+    std::vector<KubernetesRequest> requests;
+    for (size_t i = 0; i < count; ++i) {
+      requests.push_back({.path = path(objects[first + i]->resource), .method = "POST", .body = objects[first + i]->body});
+    }
+    auto outcomes = ask_all(std::move(requests), until);
+    for (size_t i = 0; i < count; ++i) {
+      auto& [answer, error] = outcomes[i];
+      const auto& object = *objects[first + i];
+      made.reset();
+      if (error) throw std::move(*error);
+      if (answer.status == 409 && member(answer, "reason") == "AlreadyExists") continue;
+      if (!answer.ok()) throw refusal(object.body["kind"].get<std::string>() + " " + object.name() + " could not be created", answer);
+      if (first + i + 1 == objects.size()) made = answer.json();
+    }
+  }
+  return made;
 }
 
 std::optional<json> Cluster::pod(const std::string& name, const Until& until) {
@@ -179,6 +220,30 @@ void Cluster::remove_pod_async(const std::string& name, int64_t grace_seconds,
                                std::function<void(const KubernetesAnswer&, const std::optional<Error>&)> done) {
   kubernetes_.request_async(
       {.path = path("pods", name), .method = "DELETE", .body = delete_options(grace_seconds), .timeout = request_ms_max}, std::move(done));
+}
+
+void Cluster::report_pod(const json& pod, const std::string& reason, const std::string& note) {
+  const auto& meta = pod.at("metadata");
+  const auto name = meta.value("name", ""), uid = meta.value("uid", ""), where = name_space();
+  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  auto time = rfc3339(now);
+  time.insert(time.size() - 1, ".000000");
+  json event = {{"apiVersion", "events.k8s.io/v1"},
+                {"kind", "Event"},
+                {"metadata", {{"name", dns_label(name, event_name_bytes_max) + "-" + short_hash(uid + reason)}, {"namespace", where}}},
+                {"eventTime", time},
+                {"type", "Warning"},
+                {"reason", reason},
+                {"action", "Read"},
+                {"note", note},
+                {"reportingController", "operon.dev/runner-pod"},
+                {"reportingInstance", "runner-pod"}};
+  event["regarding"] = {{"apiVersion", "v1"}, {"kind", "Pod"}, {"namespace", where}, {"name", name}, {"uid", uid}};
+  kubernetes_.request_async({.path = "/apis/events.k8s.io/v1/namespaces/" + where + "/events",
+                             .method = "POST",
+                             .body = std::move(event),
+                             .timeout = request_ms_max},
+                            [](const KubernetesAnswer&, const std::optional<Error>&) {});
 }
 
 sdk::Operation Cluster::watch_pods(const std::string& version, std::function<void(const json&)> on_event,

@@ -16,6 +16,8 @@ namespace operon::runner_pod {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
+inline constexpr size_t objects_at_once_max = 8;  ///< being created for one run: their bodies are in memory meanwhile
+
 /// How long something may take: until the deadline, or until the call on whose behalf it is done is cancelled.
 struct Until {
   Deadline deadline;
@@ -33,8 +35,10 @@ class Cluster {
   /// The configured namespace, or the host's.
   std::string name_space();
 
-  /// The object as the server has it; none when one of that name is there already.
-  std::optional<nlohmann::json> create(const Object&, const Until&);
+  /// All at the same time, `objects_at_once_max` at most, the last of them among the last. That one as the server has it; none when one of
+  /// that name is there already. What is there already of the others is taken for what was to be made. Each one is tried before this throws
+  /// the first one's refusal.
+  std::optional<nlohmann::json> create(const std::vector<const Object*>&, const Until&);
   /// None when it is not there.
   std::optional<nlohmann::json> pod(const std::string& name, const Until&);
   /// One page of all pods of runs; `next` is its "continue" and empty for the first.
@@ -47,6 +51,8 @@ class Cluster {
   /// `done` has the status and the body, or the error; on any thread.
   void remove_pod_async(const std::string& name, int64_t grace_seconds,
                         std::function<void(const sdk::KubernetesAnswer&, const std::optional<Error>&)> done);
+  /// Writes an Event about a pod, as a courtesy: nobody waits for it, and its failure is nobody's. A replica that comes later writes none.
+  void report_pod(const nlohmann::json& pod, const std::string& reason, const std::string& note);
   sdk::Operation watch_pods(const std::string& version, std::function<void(const nlohmann::json&)> on_event,
                             std::function<void(std::optional<Error>)> on_done);
   sdk::Operation log(const std::string& pod, bool follow, const std::string& since, std::function<bool(std::string_view)> on_bytes,
@@ -59,6 +65,7 @@ class Cluster {
   bool sleep(std::chrono::milliseconds time, const Until& until);
 
   sdk::KubernetesAnswer ask(sdk::KubernetesRequest, const Until&);
+  std::vector<sdk::KubernetesOutcome> ask_all(std::vector<sdk::KubernetesRequest>, const Until&);
   std::string path(const std::string& resource, const std::string& name = {});
 
   const sdk::Kubernetes kubernetes_;

@@ -136,7 +136,7 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
     if (stream != stream_ || state_ != State::streaming) return;
     state_ = State::pausing;
     operation_.reset();
-    const bool gone = error && error->code() == Code::not_found;
+    const bool gone = error ? error->code() == Code::not_found : lines_.container_gone();
     // API servers end a stream properly, too, when they lose the node in the middle of it: what a stream ends with is the log's end only if
     // it reached the place from which we went on, and brought nothing new.
     const bool short_of_place = !error && !lines_.caught_up();

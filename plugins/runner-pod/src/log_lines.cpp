@@ -27,7 +27,8 @@ void LogLines::begin_stream() {
   skip_ = place_ ? 0 : given_;  // without a place the stream begins with the log
   met_ = 0;
   prefix_.clear();
-  in_line_ = passing_over_ = false;
+  judged_.clear();
+  in_line_ = passing_over_ = judging_ = container_gone_ = false;
 }
 
 void LogLines::feed(std::string_view bytes, std::vector<LogPiece>& pieces) {
@@ -55,7 +56,19 @@ void LogLines::begin_line(std::vector<LogPiece>& pieces) {
   line_ns_ = unix_ns(prefix);
   passing_over_ = false;
   if (anchor_ && line_ns_) look_for_anchor(pieces);
-  if (!line_ns_) content(prefix, pieces);  // no timestamp: words of the server's own
+  judging_ = !line_ns_;  // no timestamp: words of the server's own
+  if (judging_) content(prefix, pieces);
+}
+
+/// That the container has gone is the end of the log and no line of it; any other words may be all that people get to know.
+void LogLines::judge(std::string_view bytes, std::vector<LogPiece>& pieces) {
+  judged_.append(bytes);
+  if (judged_.size() < gone_words.size() && gone_words.starts_with(judged_)) return;  // the rest of it comes
+  judging_ = false;
+  const auto words = std::exchange(judged_, {});
+  container_gone_ = words.starts_with(gone_words);
+  passing_over_ = container_gone_;
+  content(words, pieces);
 }
 
 /// What was given ends with the anchor and perhaps some bytes after it.
@@ -73,6 +86,7 @@ void LogLines::look_for_anchor(std::vector<LogPiece>& pieces) {
 
 void LogLines::content(std::string_view bytes, std::vector<LogPiece>& pieces) {
   if (passing_over_) return;
+  if (judging_) return judge(bytes, pieces);
   const auto known = static_cast<size_t>(std::min<uint64_t>(skip_, bytes.size()));
   skip_ -= known;
   bytes.remove_prefix(known);

@@ -24,6 +24,7 @@ struct LogPiece {
 /// What one reader is given, over however many streams. Not thread-safe.
 class LogLines {
  public:
+  static constexpr std::string_view gone_words = "rpc error: code = NotFound desc = ";  ///< the container runtime's
   static constexpr const char* rotated_words = "ERROR: lines are missing here: the node has rotated this log\n";
 
   /// From `offset` on. `known`: a place at or before it, from an earlier reading.
@@ -37,6 +38,8 @@ class LogLines {
 
   /// The stream has come to what had been given before it.
   bool caught_up() const { return !anchor_ && skip_ == 0; }
+  /// The stream said, where a line would be, that the container is not there any more: older kubelets do when it goes while they read.
+  bool container_gone() const { return container_gone_; }
   uint64_t offset() const { return given_; }
   /// The last place that can be found again; none before the first whole line.
   const std::optional<LogPlace>& place() const { return place_; }
@@ -45,6 +48,7 @@ class LogLines {
   void begin_line(std::vector<LogPiece>& pieces);
   void look_for_anchor(std::vector<LogPiece>& pieces);
   void content(std::string_view bytes, std::vector<LogPiece>& pieces);
+  void judge(std::string_view bytes, std::vector<LogPiece>& pieces);
   void end_line();
   void give(std::string_view bytes, std::vector<LogPiece>& pieces);
 
@@ -56,7 +60,8 @@ class LogLines {
   unsigned met_ = 0;                ///< lines of the anchor's time so far
   uint64_t skip_ = 0;               ///< bytes that have been given, too
   std::string prefix_;              ///< the line's timestamp, while it comes
-  bool in_line_ = false, passing_over_ = false;
+  std::string judged_;              ///< the beginning of a line without a timestamp, until it is known what it is
+  bool in_line_ = false, passing_over_ = false, judging_ = false, container_gone_ = false;
   std::optional<int64_t> line_ns_;
 };
 

@@ -1,7 +1,7 @@
 #include "objects.hpp"
 
 #include <algorithm>
-#include <set>
+#include <string_view>
 
 #include "checks.hpp"
 #include "operon/base64.hpp"
@@ -30,7 +30,7 @@ class Maker {
     files(contents);
     environment();
     pull_secret();
-    return {std::move(parts_), pod()};
+    return {std::move(first_), std::move(parts_), pod()};
   }
 
  private:
@@ -43,11 +43,13 @@ class Maker {
     return meta;
   }
 
-  void part(const char* resource, json body, const std::string& name) {
+  void part(const char* resource, json body, const std::string& name) { add(parts_, resource, std::move(body), name); }
+
+  void add(std::vector<Object>& to, const char* resource, json body, const std::string& name) {
     body["apiVersion"] = "v1";
     body["kind"] = std::string_view(resource) == "secrets" ? "Secret" : "ConfigMap";
     body["metadata"] = metadata(name);
-    parts_.push_back({resource, std::move(body)});
+    to.push_back({resource, std::move(body)});
   }
 
   void mount(const std::string& volume, json source, const std::string& path, const std::string& sub_path) {
@@ -117,8 +119,8 @@ class Maker {
     const auto& password = pull.token.empty() ? pull.password : pull.token;
     const json logins = {{"auths", {{pull.registry_url, {{"auth", base64_encode(user + ":" + password)}}}}}};
     pull_secret_ = name_ + "-registry";
-    part("secrets", {{"type", "kubernetes.io/dockerconfigjson"}, {"data", {{".dockerconfigjson", base64_encode(logins.dump())}}}},
-         pull_secret_);
+    add(first_, "secrets", {{"type", "kubernetes.io/dockerconfigjson"}, {"data", {{".dockerconfigjson", base64_encode(logins.dump())}}}},
+        pull_secret_);
   }
 
   json container() const {
@@ -170,7 +172,7 @@ class Maker {
   const Configuration& configuration_;
   const StartRequest& request_;
   const std::string name_;
-  std::vector<Object> parts_;
+  std::vector<Object> first_, parts_;
   json volumes_ = json::array(), mounts_ = json::array(), environment_ = json::array();
   std::string pull_secret_;
 };
@@ -179,6 +181,21 @@ class Maker {
 
 std::string pod_name(const std::string& job_id) {
   return "krkn-job-" + job_id;
+}
+
+std::set<std::pair<std::string, std::string>> needed_parts(const json& pod) {
+  std::set<std::pair<std::string, std::string>> needed;
+  const auto prefix = pod.at("metadata").at("name").get<std::string>() + "-";
+  const json references = pod.at("spec").flatten();  // {"/volumes/0/configMap/name": "krkn-job-1-kubeconfig", ...}
+  for (const auto& [path, value] : references.items()) {
+    const std::string_view place = path;
+    if (!value.is_string() || !value.get_ref<const std::string&>().starts_with(prefix)) continue;
+    if (place.ends_with("/configMap/name")) needed.emplace("configmaps", value);
+    if (place.ends_with("/secret/secretName") || place.ends_with("/secretKeyRef/name") || place.starts_with("/imagePullSecrets/")) {
+      needed.emplace("secrets", value);
+    }
+  }
+  return needed;
 }
 
 JobObjects make_objects(const Configuration& configuration, const StartRequest& request, const std::vector<std::string>& contents) {

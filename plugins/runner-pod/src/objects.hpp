@@ -2,7 +2,9 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "configuration.hpp"
@@ -21,13 +23,17 @@ struct Object {
   std::string name() const { return body["metadata"]["name"].get<std::string>(); }
 };
 
-/// In the order in which they are created; the pod is the last, so that it never waits for one of the others.
+/// The pod may be there before its parts: its node waits for them. It does not wait for a pull secret, but goes on without; so `first` is
+/// there before the pod.
 struct JobObjects {
-  std::vector<Object> parts;
+  std::vector<Object> first, parts;
   Object pod;
 };
 
 std::string pod_name(const std::string& job_id);
+
+/// Resource and name of each part of its job without which the pod, as the server has it, does not start.
+std::set<std::pair<std::string, std::string>> needed_parts(const nlohmann::json& pod);
 
 /// `contents`: of request.files, in their order. The request has been checked (checks.hpp). Throws Error(failed_precondition) when the pod
 /// would be too large.

@@ -174,7 +174,7 @@ std::optional<PodState> read_pod(const json& pod) {
   PodState state;
   state.job_id = text_at(object_at(meta, "labels"), job_label);
   state.name = text_at(meta, "name");
-  if (state.job_id.empty() || state.name.empty()) return std::nullopt;
+  if (state.job_id.empty() || state.name != pod_name(state.job_id)) return std::nullopt;
   state.uid = text_at(meta, "uid");
   const auto version = text_at(meta, "resourceVersion");
   std::from_chars(version.data(), version.data() + version.size(), state.version);

@@ -33,7 +33,7 @@ struct PodState {
   }
 };
 
-/// None for what is no pod of a run (no job id).
+/// None for what is no pod of a run: its label krkn-job-id and its name are of one job there. Anybody may label a pod of his own.
 std::optional<PodState> read_pod(const nlohmann::json& pod);
 
 /// The run's end when its pod is gone: what was seen last, or that somebody deleted it.

@@ -110,7 +110,11 @@ void Pods::relist() {
     version = text(meta, "resourceVersion");
     next = text(meta, "continue");
     for (const auto& pod : page.at("items")) {
-      if (auto state = read_pod(pod)) apply(std::move(*state));
+      if (auto state = read_pod(pod)) {
+        apply(std::move(*state));
+      } else {
+        leave_out(pod);
+      }
     }
   } while (!next.empty());
   std::vector<std::string> missing;
@@ -127,6 +131,22 @@ void Pods::relist() {
   }
   wake_.notify_all();
   version_ = version;
+}
+
+/// Said once of each, in the log and by an Event.
+void Pods::leave_out(const json& pod) {
+  const auto meta = pod.find("metadata");
+  if (meta == pod.end() || !meta->is_object()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (left_out_.size() >= left_out_max || !left_out_.insert(text(*meta, "uid")).second) return;
+  }
+  const auto labels = meta->find("labels");
+  const auto job = labels != meta->end() && labels->is_object() ? text(*labels, job_label) : std::string();
+  const auto note = "left out: it has the labels of a run's pod, but its label " + std::string(job_label) + " is '" + job +
+                    "', and the pod of a run is named " + pod_name("<" + std::string(job_label) + ">");
+  host_.warn("Pod " + text(*meta, "name") + ": " + note);
+  cluster_.report_pod(pod, "Malformed", note);
 }
 
 /// Returns when the server has ended the watch; throws when it ended otherwise. version_ is then where the next one goes on.
@@ -177,8 +197,8 @@ void Pods::take(const json& event, Watch& watch) {
       } else {
         apply(std::move(*state));
       }
-    } else {
-      host_.warn("a pod with the label of a run but no job id or name is left out");
+    } else if (type != "DELETED") {
+      leave_out(*object);
     }
   }
   const std::lock_guard lock(watch.mutex);
@@ -195,7 +215,7 @@ void Pods::take(const json& event, Watch& watch) {
 }
 
 Pods::Change Pods::change(const Entry& entry, bool seen) {
-  Change change{entry.state, entry.gone, seen, {}};
+  Change change{entry.state, entry.gone && !entry.disowned, seen && !entry.disowned, {}};
   const auto [first, last] = observers_.equal_range(entry.state.job_id);
   for (auto it = first; it != last; ++it) change.observers.push_back(it->second);
   return change;
@@ -206,6 +226,7 @@ std::optional<Pods::Change> Pods::store(PodState state) {
   auto& entry = entries_[state.job_id];
   const bool known = !entry.state.job_id.empty();
   entry.round = round_;
+  if (known && entry.state.uid != state.uid) entry.disowned = false;
   if (known && entry.state.uid == state.uid) {
     if (entry.gone || (state.version != 0 && state.version < entry.state.version)) return std::nullopt;
     // Its end stands, whatever the object says while it is taken away.
@@ -230,7 +251,7 @@ std::optional<Pods::Change> Pods::erase(const std::string& job, std::optional<Po
   entry.state = when_gone(had_ended || !last ? entry.state : std::move(*last), now_unix_ms());
   entry.gone = true;
   auto made = change(entry, !had_ended);
-  if (entry.forgotten) {
+  if (entry.forgotten || entry.disowned) {
     entries_.erase(found);
     observers_.erase(job);  // they are told of this last change
     return made;
@@ -269,6 +290,10 @@ void Pods::remove(const std::string& job, std::optional<PodState> last) {
 }
 
 void Pods::put(PodState state) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = entries_.find(state.job_id); found != entries_.end()) found->second.disowned = false;
+  }
   apply(std::move(state));
 }
 
@@ -291,6 +316,13 @@ void Pods::forget(const std::string& job) {
   }
 }
 
+void Pods::disown(const PodState& state) {
+  const std::lock_guard lock(mutex_);
+  auto& entry = entries_[state.job_id];
+  if (entry.state.uid != state.uid) entry = {state, round_};
+  entry.disowned = true;
+}
+
 void Pods::observe(const std::string& job, std::shared_ptr<Observer> observer) {
   std::optional<PodState> now;
   {
@@ -305,7 +337,7 @@ void Pods::observe(const std::string& job, std::shared_ptr<Observer> observer) {
 std::optional<PodState> Pods::find(const std::string& job) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(job);
-  if (found == entries_.end() || found->second.forgotten) return std::nullopt;
+  if (found == entries_.end() || found->second.forgotten || found->second.disowned) return std::nullopt;
   return found->second.state;
 }
 
@@ -313,7 +345,7 @@ std::vector<PodState> Pods::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<PodState> states;
   for (const auto& [job, entry] : entries_) {
-    if (!entry.gone) states.push_back(entry.state);
+    if (!entry.gone && !entry.disowned) states.push_back(entry.state);
   }
   return states;
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "cluster.hpp"
@@ -21,6 +22,7 @@ namespace operon::runner_pod {
 class Pods {
  public:
   static constexpr size_t gone_max = 10'000;
+  static constexpr size_t left_out_max = 1'000;  ///< pods that are no run's and are told of
 
   struct Listener {
     std::function<void(const std::string& job)> changed;  ///< something that people see
@@ -47,6 +49,8 @@ class Pods {
   void put_gone(PodState);
   /// Nobody asks for this run any more.
   void forget(const std::string& job);
+  /// A pod of a start that failed, which is being removed: find() knows nothing of it, and nobody is told of its end. Until put() again.
+  void disown(const PodState&);
 
   void observe(const std::string& job, std::shared_ptr<Observer>);
 
@@ -54,7 +58,7 @@ class Pods {
   struct Entry {
     PodState state;
     uint64_t round = 0;  ///< of the list during or after which it was last seen
-    bool gone = false, forgotten = false;
+    bool gone = false, forgotten = false, disowned = false;
   };
   struct Change {
     PodState state;
@@ -68,6 +72,7 @@ class Pods {
   void relist();
   void watch();
   void take(const nlohmann::json& event, Watch& watch);
+  void leave_out(const nlohmann::json& pod);
   void apply(PodState state);
   void remove(const std::string& job, std::optional<PodState> last);
   std::optional<Change> store(PodState state);
@@ -81,7 +86,8 @@ class Pods {
   mutable std::mutex mutex_;
   mutable std::condition_variable wake_;
   std::unordered_map<std::string, Entry> entries_;
-  std::deque<std::string> gone_;  ///< jobs, the longest gone first
+  std::deque<std::string> gone_;              ///< jobs, the longest gone first
+  std::unordered_set<std::string> left_out_;  ///< uids of pods with the labels of a run that are none's
   std::unordered_multimap<std::string, std::shared_ptr<Observer>> observers_;
   bool synced_ = false, stopping_ = false;
   uint64_t round_ = 0;

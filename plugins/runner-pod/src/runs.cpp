@@ -65,6 +65,17 @@ PodState unseen_end(const std::string& job, const std::optional<sdk::Handle>& ha
   return pod;
 }
 
+/// A start that never came to its end may have left this: the pod, but not all that it waits for.
+bool may_be_half_made(const PodState& pod) {
+  return pod.phase == kinds::job_runner::Phase::pending && !pod.container_began && !pod.being_deleted;
+}
+
+std::vector<const Object*> all_of(const std::vector<Object>& objects) {
+  std::vector<const Object*> pointers;
+  for (const auto& object : objects) pointers.push_back(&object);
+  return pointers;
+}
+
 }  // namespace
 
 /// Marks a job as being made here, so that nobody takes its objects for leftovers.
@@ -143,7 +154,7 @@ sdk::RunState Runs::state_of(const PodState& pod) const {
 sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& read_blob, const Until& until) {
   check_request(request);
   const Starting starting(*this, request.job_id);
-  if (const auto there = pods_.find(request.job_id)) return state_of(*there);
+  if (const auto there = pods_.find(request.job_id); there && !may_be_half_made(*there)) return state_of(*there);
   std::vector<std::string> contents;
   for (const auto& file : request.files) {
     contents.push_back(read_blob(file.blob, file_bytes_max));
@@ -162,10 +173,13 @@ sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& re
   }
 }
 
-/// One request an object, the pod last. What is there already is from an earlier start of this very job: all names follow from its id.
+/// One request an object; the pod goes with its parts, for which its node waits. What is there already is from an earlier start of this
+/// very job: all names follow from its id.
 PodState Runs::create(const JobObjects& objects, const std::string& job, const Until& until) {
-  for (const auto& part : objects.parts) cluster_.create(part, until);
-  auto made = cluster_.create(objects.pod, until);
+  cluster_.create(all_of(objects.first), until);
+  auto parts_and_pod = all_of(objects.parts);
+  parts_and_pod.push_back(&objects.pod);
+  auto made = cluster_.create(parts_and_pod, until);
   if (!made) made = cluster_.pod(objects.pod.name(), until);
   if (!made) throw Error(Code::unavailable, "its pod was deleted as soon as it was there");
   auto pod = read_pod(*made);
@@ -183,9 +197,12 @@ void Runs::remove_half_made(const JobObjects& objects, const std::string& job) {
     if (const auto there = cluster_.pod(objects.pod.name(), until)) {
       const auto pod = read_pod(*there);
       if (!pod || pod->job_id != job) return;  // not ours, and so are not its parts
+      pods_.disown(*pod);
       cluster_.remove("pods", objects.pod.name(), 0, until);
     }
-    for (const auto& part : objects.parts) cluster_.remove(part.resource, part.name(), 0, until);
+    for (const auto* list : {&objects.parts, &objects.first}) {
+      for (const auto& part : *list) cluster_.remove(part.resource, part.name(), 0, until);
+    }
   } catch (const Error& e) {
     host_.warn(std::string("what was made of a run could not be removed yet: ") + e.what(), {{"job", job}});
   }
@@ -198,16 +215,13 @@ PodState Runs::find(const sdk::RunRequest& request, const Until& until) {
     const std::lock_guard lock(mutex_);
     places_.try_emplace(job, *place);
   }
-  if (auto known = pods_.find(job)) return std::move(*known);
+  // With a handle its start was answered, so it is whole.
+  const auto good = [&](const std::optional<PodState>& known) { return known && (request.handle || !may_be_half_made(*known)); };
+  if (auto known = pods_.find(job); good(known)) return std::move(*known);
   pods_.wait_synced({std::min(until.deadline, in(sync_seconds_max).deadline), until.call});
-  if (auto known = pods_.find(job)) return std::move(*known);
+  if (auto known = pods_.find(job); good(known)) return std::move(*known);
   const Starting nobody_else(*this, job);
-  if (const auto there = cluster_.pod(pod_name(job), until)) {
-    if (auto pod = read_pod(*there); pod && pod->job_id == job) {
-      pods_.put(*pod);
-      return std::move(*pod);
-    }
-  }
+  if (auto pod = adopt(request, until)) return std::move(*pod);
   if (request.handle) {
     auto pod = unseen_end(job, request.handle);
     pods_.put_gone(pod);
@@ -215,6 +229,28 @@ PodState Runs::find(const sdk::RunRequest& request, const Until& until) {
   }
   remove_parts(job, until);
   throw Error(Code::not_found, "no run of job '" + job + "' is known to this runner");
+}
+
+/// The pod as the server has it; one that would wait for ever for what a killed start did not make is removed.
+std::optional<PodState> Runs::adopt(const sdk::RunRequest& request, const Until& until) {
+  const auto& job = request.job_id;
+  const auto there = cluster_.pod(pod_name(job), until);
+  auto pod = there ? read_pod(*there) : std::nullopt;
+  if (!pod || pod->job_id != job) return std::nullopt;
+  if (request.handle || !may_be_half_made(*pod) || whole(*there, job, until)) {
+    pods_.put(*pod);
+    return pod;
+  }
+  host_.warn("a start was cut off before all was there that its pod waits for; removing the pod", {{"job", job}});
+  pods_.disown(*pod);
+  cluster_.remove("pods", pod->name, 0, until);
+  return std::nullopt;
+}
+
+bool Runs::whole(const json& pod, const std::string& job, const Until& until) {
+  auto missing = needed_parts(pod);
+  for (const auto& part : cluster_.parts(job, until)) missing.erase({part.resource, part.name()});
+  return missing.empty();
 }
 
 sdk::RunState Runs::look(const sdk::RunRequest& request, const Until& until) {

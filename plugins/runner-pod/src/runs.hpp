@@ -51,6 +51,8 @@ class Runs : public std::enable_shared_from_this<Runs> {
   sdk::RunState state_of(const PodState& pod) const;
   PodState find(const sdk::RunRequest& request, const Until& until);
   PodState create(const JobObjects& objects, const std::string& job, const Until& until);
+  std::optional<PodState> adopt(const sdk::RunRequest& request, const Until& until);
+  bool whole(const nlohmann::json& pod, const std::string& job, const Until& until);
   void remove_half_made(const JobObjects& objects, const std::string& job);
   bool remove_parts(const std::string& job, const Until& until);
   void remove_parts_later(const std::string& job, unsigned attempt);

@@ -140,6 +140,8 @@ class Contents(unittest.TestCase):
 
 class Secure(unittest.TestCase):
     def test_callers_are_checked_by_the_cluster(self):
+        if server_minor() < 30:
+            self.skipTest("admission policies are younger than the server, and kubectl renders only what the server knows")
         things = rendered(SOURCE / "config/secure")
         containers = found(things, "Deployment", "krkn-operator-controller-manager")["spec"]["template"]["spec"]["containers"]
         manager = next(container for container in containers if container["name"] == "manager")

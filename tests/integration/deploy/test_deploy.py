@@ -19,12 +19,13 @@ from pathlib import Path
 
 from audit import Audit, permitted, shown
 from operon_harness import BUILD, ENDED, SOURCE, until
-from pods_harness import IMAGE, get, kubectl, load_image
+from pods_harness import IMAGE, get, kubectl, load_image, server_minor
 
 NAMESPACE = "krkn-operator-system"
 MANAGER = "krkn-operator-controller-manager"
 API = "svc/krkn-operator-controller-manager-api-service"
-DEFAULT = str(SOURCE / "config/default")
+CEL_SINCE = 25  # 1.25: rules in custom resources
+POLICIES_SINCE = 30
 POD = "control-plane=controller-manager"
 READY_SECONDS_MAX = 120
 PLAN = [{"name": "plan", "content": "cGxhbgo=", "mountPath": "/etc/plan"}]
@@ -41,6 +42,25 @@ NOT_EXERCISED = {
     ("operon.dev", "runs", "list"): LISTED_AT_ONCE,
     ("operon.dev", "runs", "delete"): "ended runs are kept for seven days; tests/integration/kube/test_runs.py has it",
 }
+
+
+def default_overlay():
+    """The one for this server."""
+    return SOURCE / "config" / ("default" if server_minor() >= CEL_SINCE else "without-cel")
+
+
+def apply_with_the_nodes_own_images(overlay):
+    """A change of the configuration as an overlay makes it: scenarios may come from the node."""
+    text = (SOURCE / "config/cluster.yaml").read_text()
+    changed = text.replace("kubeconfigStorage: secret", "kubeconfigStorage: secret, imagePullPolicy: IfNotPresent")
+    assert text != changed
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        Path(folder, "operon.yaml").write_text(changed)
+        Path(folder, "kustomization.yaml").write_text(
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+            f"resources: [{os.path.relpath(overlay, folder)}]\n"
+            f"configMapGenerator:\n  - {{name: krkn-operator-config, namespace: {NAMESPACE}, behavior: replace, files: [operon.yaml]}}\n")
+        kubectl("apply", "-k", folder)
 
 
 def in_namespace(*words, **how):
@@ -73,10 +93,10 @@ def drained(stream):
 
 
 class Rest:
-    """The REST API from outside, by `kubectl port-forward` to the Service: to one pod of it, and anew when that has gone."""
+    """The REST API from outside, by `kubectl port-forward` to the Service: to one pod of it, and anew when that has gone. `token`: what is shown."""
 
     def __init__(self):
-        self.forward, self.port = None, None
+        self.forward, self.port, self.token = None, None, None
 
     def open(self):
         self.close()
@@ -103,7 +123,8 @@ class Rest:
             raise ConnectionError("nothing to forward to")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         with contextlib.closing(connection):
-            connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
+            shown = {"Authorization": "Bearer " + self.token} if self.token else {}
+            connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json", **shown})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
@@ -190,25 +211,16 @@ class Applied(Stage):
         load_image()
 
     def test_it_becomes_ready(self):
-        kubectl("apply", "-k", DEFAULT)
+        kubectl("apply", "-k", str(default_overlay()))
         rolled_out()
         pod = manager_pod()
         self.assertEqual({"manager", "data-provider"}, {one["name"] for one in pod["status"]["containerStatuses"] if one["ready"]})
         self.assertEqual([0, 0], [one["restartCount"] for one in pod["status"]["containerStatuses"]])
 
     def test_scenarios_may_come_from_the_nodes_own_images(self):
-        """A change of the configuration as an overlay makes it; the deployment rolls over to it."""
+        """The deployment rolls over to a changed configuration."""
         before = manager_pod()["metadata"]["name"]
-        text = (SOURCE / "config/cluster.yaml").read_text()
-        changed = text.replace("kubeconfigStorage: secret", "kubeconfigStorage: secret, imagePullPolicy: IfNotPresent")
-        self.assertNotEqual(text, changed)
-        with tempfile.TemporaryDirectory(dir=BUILD) as folder:
-            Path(folder, "operon.yaml").write_text(changed)
-            Path(folder, "kustomization.yaml").write_text(
-                "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
-                f"resources: [{os.path.relpath(DEFAULT, folder)}]\n"
-                f"configMapGenerator:\n  - {{name: krkn-operator-config, namespace: {NAMESPACE}, behavior: replace, files: [operon.yaml]}}\n")
-            kubectl("apply", "-k", folder)
+        apply_with_the_nodes_own_images(default_overlay())
         rolled_out()
         until("the old pod has gone", lambda: manager_pod() and manager_pod()["metadata"]["name"] != before, 60, every=0.2)
 
@@ -348,14 +360,17 @@ class Permissions(Stage):
 
 
 class Removed(Stage):
+    overlay = staticmethod(default_overlay)
+
     def test_nothing_is_left(self):
         self.rest.close()
-        kubectl("delete", "-k", DEFAULT, "--wait=false")
+        kubectl("delete", "-k", str(self.overlay()), "--wait=false")
         until("the namespace has gone", lambda: not kubectl("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name").strip(), 120, every=0.5)
         self.assertEqual([], self.left())
 
     def left(self):
-        return [line for kind in ("customresourcedefinitions", "clusterroles", "clusterrolebindings", "validatingadmissionpolicies")
+        policies = ["validatingadmissionpolicies"] if server_minor() >= POLICIES_SINCE else []
+        return [line for kind in ["customresourcedefinitions", "clusterroles", "clusterrolebindings", *policies]
                 for line in kubectl("get", kind, "-o", "name").split() if "krkn-" in line or "operon" in line]
 
 

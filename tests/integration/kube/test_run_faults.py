@@ -4,61 +4,19 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import unittest
-import uuid
-from pathlib import Path
 
-from kubectl import Namespace, kubectl
-from operon_harness import SOURCE, Host, until
+from host_test import HostTest
+from operon_harness import SOURCE, until
 
 sys.path.insert(0, str(SOURCE / "tests/integration/runner-pod"))
 from pods_harness import FaultProxy  # noqa: E402
 
-ENDED = ("Succeeded", "Failed", "Stopped")
 RUNS = "/apis/operon.dev/v1alpha1/namespaces/[^/]+/runs"
 
 
-class Faults(unittest.TestCase):
-    def setUp(self):
-        self.space = Namespace()
-        self.space.__enter__()
-        self.addCleanup(self.space.__exit__, None, None, None)
-        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-
-    def enter(self, *sets, kubeconfig=None, ready=True, **more):
-        args = ["--namespace", self.space.name, *(["--kubeconfig", str(kubeconfig)] if kubeconfig else [])]
-        host = Host(args=args, sets=["targets.store=kubernetes", "jobs.store=kubernetes", *sets], **more)
-        host.start(ready=ready)
-        self.addCleanup(host.__exit__, None, None, None)
-        host.shell_scenario("hello", "echo hello")
-        host.shell_scenario("slow", "sleep 3; exit 4")
-        host.shell_scenario("long", "trap 'exit 0' TERM; while true; do sleep 0.1; done")
-        return host
-
-    def kubeconfig(self, server=None, token=None):
-        config = json.loads(kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json"))
-        if server:
-            config["clusters"][0]["cluster"] = {"server": server}
-        if token:
-            config["users"][0]["user"] = {"token": token}
-        file = self.folder / uuid.uuid4().hex
-        file.write_text(json.dumps(config))
-        return file
-
-    def target(self, host):
-        made = host.api("POST", "/targets").json["uuid"]
-        until("the request is completed", lambda: host.api("GET", f"/targets/{made}").status == 200)
-        return made
-
-    def run_object(self, job):
-        return self.space.get("run", f"krkn-job-{job}")
-
-    def leader(self, hosts):
-        until("there is a leader", lambda: sum(h.metric("operon_leading") == 1 for h in hosts) == 1, seconds=40)
-        return next(h for h in hosts if h.metric("operon_leading") == 1)
-
+class Faults(HostTest):
     def test_a_leader_that_was_paused_does_nothing_twice(self):
         hosts = [self.enter("leader_election=true") for _ in range(2)]
         leader = self.leader(hosts)
@@ -153,24 +111,6 @@ class Faults(unittest.TestCase):
             self.assertIn((answer.status, answer.json["status"]), ((200, "Stopped"), (202, "Running")), answer)
             proxy.rules()
             until("it is recorded", lambda: self.run_object(job)["status"]["phase"] == "Stopped", seconds=60)
-
-    def account(self, *without):
-        """A token of an account with the role of config/rbac, less some verbs: (resource, verb)."""
-        shown = self.space.kubectl("create", "--dry-run=client", "-o", "json", "-f", str(SOURCE / "config/rbac/role.yaml"), "-n", "krkn-operator-system")
-        role, _ = json.JSONDecoder().raw_decode(shown)
-        rules = []
-        for rule in role["rules"] if "rules" in role else role["items"][0]["rules"]:
-            for resource in rule["resources"]:
-                verbs = [verb for verb in rule["verbs"] if (resource, verb) not in without]
-                if verbs:
-                    rules.append({**rule, "resources": [resource], "verbs": verbs})
-        self.space.kubectl("create", "serviceaccount", "operon")
-        self.space.kubectl("apply", "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": [
-            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "operon"}, "rules": rules},
-            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "operon"},
-             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operon"},
-             "subjects": [{"kind": "ServiceAccount", "name": "operon", "namespace": self.space.name}]}]})
-        return self.space.kubectl("create", "token", "operon").strip()
 
     def test_the_role_is_enough(self):
         host = self.enter("leader_election=true", kubeconfig=self.kubeconfig(token=self.account()))

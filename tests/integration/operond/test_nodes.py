@@ -1,42 +1,13 @@
 """GET /nodes of a real operond, by the real data provider, of an API server that is played here."""
 
-import http.server
 import json
 import signal
-import socketserver
 import subprocess
 import tempfile
-import threading
 import unittest
 
 from operon_harness import BUILD, Host, until
-
-
-class ApiServer:
-    def __init__(self):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                items = [{"metadata": {"name": name}} for name in ("one", "two")] if self.path.startswith("/api/v1/nodes?") else []
-                body = json.dumps({"kind": "List", "metadata": {}, "items": items}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-            daemon_threads = True
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def kubeconfig(self, address=None):
-        return {"apiVersion": "v1", "kind": "Config", "current-context": "c", "users": [{"name": "u", "user": {"token": "t"}}],
-                "clusters": [{"name": "c", "cluster": {"server": address or f"http://127.0.0.1:{self.server.server_address[1]}"}},
-                             {"name": "away", "cluster": {"server": "http://127.0.0.1:1"}}],
-                "contexts": [{"name": name, "context": {"cluster": name, "user": "u"}} for name in ("c", "away")]}
+from played_api_server import ApiServer
 
 
 class Nodes(unittest.TestCase):
@@ -45,7 +16,7 @@ class Nodes(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.address = f"unix:{self.folder.name}/dp.sock"
         self.api_server = ApiServer()
-        self.addCleanup(lambda: (self.api_server.server.shutdown(), self.api_server.server.server_close()))
+        self.addCleanup(self.api_server.close)
         file = f"{self.folder.name}/kubeconfig"
         with open(file, "w") as out:
             json.dump(self.api_server.kubeconfig(), out)

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -35,6 +36,11 @@ def kubectl(*words, given=None, check=True):
     return done.stdout
 
 
+@functools.cache
+def server_minor():
+    return int(json.loads(kubectl("version", "-o", "json"))["serverVersion"]["minor"].rstrip("+"))
+
+
 def get(*words):
     return json.loads(kubectl("get", *words, "-o", "json"))
 
@@ -65,8 +71,7 @@ class PodTest(unittest.TestCase):
     def setUpClass(cls):
         load_image()
         if cls.STORE == "kubernetes":
-            minor = int(json.loads(kubectl("version", "-o", "json"))["serverVersion"]["minor"].rstrip("+"))
-            names = kubectl("apply", "-k", str(SOURCE / "api/crd" / ("bases" if minor >= 25 else "without-cel")), "-o", "name").split()
+            names = kubectl("apply", "-k", str(SOURCE / "api/crd" / ("bases" if server_minor() >= 25 else "without-cel")), "-o", "name").split()
             kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
         cls.context = kubectl("config", "current-context").strip()
         cls.folder = Path(tempfile.mkdtemp(prefix="operon-test-"))

@@ -1,6 +1,7 @@
 """Runs as pods of a real cluster while the host dies, the API server fails and watches break. $KUBECONFIG is the cluster's."""
 
 import contextlib
+import json
 import threading
 import unittest
 import uuid
@@ -9,6 +10,7 @@ from operon_harness import until
 from pods_harness import FaultProxy, Followed, PodTest, get, kubectl
 
 PODS = "/api/v1/namespaces/[^/]+/pods"
+SECRETS = "/api/v1/namespaces/[^/]+/secrets"
 
 
 class HostDies(PodTest):
@@ -113,6 +115,37 @@ class ServerFails(PodTest):
             host.api("DELETE", f"/scenarios/run/{job}")
             self.wait_nothing_left(job)
 
+    def cut_off_with_a_pod_alone(self, proxy, host):
+        """Killed when the API server has taken the pod, but nothing of what it mounts; the job and the pod's uid."""
+        proxy.rules({"match": "^POST " + SECRETS, "do": "answer", "status": 500})
+        threading.Thread(target=self.post_and_forget, args=(host, "echo once"), daemon=True).start()
+        pod = until("the pod is there", lambda: get("pods", "-n", self.namespace, "-l", "krkn-job-id")["items"])[0]
+        host.kill()
+        job = pod["metadata"]["labels"]["krkn-job-id"]
+        self.assertEqual(self.objects(job), ["Pod/"])
+        self.assertEqual(self.pod(job)["status"]["phase"], "Pending")
+        return job, pod["metadata"]["uid"]
+
+    def test_killed_between_a_run_s_pod_and_its_secret(self):
+        with FaultProxy() as proxy, self.proxied(proxy) as host:
+            job, uid = self.cut_off_with_a_pod_alone(proxy, host)
+            proxy.rules()
+            host.restart()
+            self.assertEqual(host.wait_ended(job, seconds=60)["status"], "Succeeded")
+            self.assertEqual(host.logs(job), b"once\n")
+            self.assertNotEqual(self.pod(job)["metadata"]["uid"], uid)
+            self.assertEqual(self.objects(job), ["Pod/", "Secret/-kubeconfig"])
+
+    def test_a_pod_alone_is_removed_when_the_run_may_not_start_any_more(self):
+        with FaultProxy() as proxy, self.proxied(proxy) as host:
+            job, _ = self.cut_off_with_a_pod_alone(proxy, host)
+            host.restart()  # tries once more, in vain
+            ended = host.wait_ended(job, seconds=60)
+            self.assertEqual(ended["status"], "Failed", ended)
+            self.assertIn("the API server failed", ended["message"])
+            self.wait_nothing_left(job)
+            self.assertEqual(host.job(job), ended)  # the pod's end is not the run's
+
     def test_what_a_killed_start_left_is_removed_when_the_run_may_not_start_any_more(self):
         with FaultProxy() as proxy, self.proxied(proxy) as host:
             proxy.rules({"match": "^POST " + PODS, "do": "answer", "status": 500})
@@ -177,6 +210,18 @@ class ServerFails(PodTest):
             self.assertEqual(job["status"], "Failed")
             self.assertIn("the API server failed", job["message"])
             self.assertEqual(self.objects(job["jobId"]), [])
+
+    def test_what_a_pod_mounts_is_refused_for_good(self):
+        denied = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403,
+                  "message": 'admission webhook "rules.example" denied the request: no kubeconfigs here'}
+        with FaultProxy() as proxy, self.proxied(proxy) as host:
+            proxy.rules({"match": "^POST " + SECRETS, "do": "answer", "status": 403, "body": json.dumps(denied)})
+            answer = self.post(host, "true", idempotencyKey=self.id())
+            self.assertEqual(answer.status, 422, answer)
+            self.assertIn("no kubeconfigs here", answer.json["message"])
+            failed = until("its record says so", lambda: host.jobs("?status=Failed"))[0]
+            self.assertIn("a rule of the cluster does not admit it", failed["message"])
+            self.assertEqual(self.objects(failed["jobId"]), [])
 
     def test_a_broken_watch_misses_no_end_and_no_deletion(self):
         watch = {"match": "watch=true", "do": "answer", "status": 503}

@@ -25,7 +25,7 @@ class Objects(PodTest):
     def refused_and_removed(self, host, status, *words, **more):
         """Refused by the cluster: its record ends Failed with the reason, and nothing stays."""
         answer = self.refused(host, status, words[0], idempotencyKey=self.id(), **more)
-        failed = host.jobs("?status=Failed")
+        failed = until("its record says so", lambda: host.jobs("?status=Failed"))
         self.assertEqual(len(failed), 1)
         for word in words:
             self.assertIn(word, answer.json["message"])
@@ -101,6 +101,13 @@ class Objects(PodTest):
         until("the quota counts", lambda: get("quota", "none", "-n", self.namespace).get("status", {}).get("hard"))
         with self.host() as host:
             self.refused_and_removed(host, 503, "the namespace's quota does not allow it", "exceeded quota: none")
+
+    def test_a_quota_on_what_the_pod_mounts(self):
+        kubectl("create", "quota", "none", "--hard=secrets=0", "-n", self.namespace)
+        self.addCleanup(kubectl, "delete", "quota", "none", "-n", self.namespace)
+        until("the quota counts", lambda: get("quota", "none", "-n", self.namespace).get("status", {}).get("hard"))
+        with self.host() as host:
+            self.refused_and_removed(host, 503, "Secret krkn-job-", "the namespace's quota does not allow it", "exceeded quota: none")
 
     def test_pod_security(self):
         kubectl("label", "namespace", self.namespace, "pod-security.kubernetes.io/enforce=restricted")

@@ -102,6 +102,19 @@ TEST_CASE("what a spec cannot hold goes into Secrets, and what no Secret can hol
                     "files[0] has 11 bytes; the record of a run on a cluster holds at most 10 of one value (request_part_bytes_max)");
 }
 
+TEST_CASE("a number of Secrets that cannot be is ignored, and said") {
+  auto run = stored(*new_run(record(), {}).run);
+  for (const char* text : {"x", "-1", "129", "4000000000", "99999999999999999999", "2 ", "0x2"}) {
+    run["metadata"]["annotations"]["operon.dev/request-parts"] = text;
+    const auto row = read_run(run);
+    CHECK(row.request_parts == 0);
+    CHECK_THAT(row.ignored, Catch::Contains(std::string("operon.dev/request-parts is '") + text));
+  }
+  run["metadata"]["annotations"]["operon.dev/request-parts"] = "128";
+  CHECK(read_run(run).request_parts == 128);
+  CHECK(read_run(run).ignored.empty());
+}
+
 TEST_CASE("a state that is written is read back") {
   json run = stored(*new_run(record(), {}).run);
   JobRecord ended = record();

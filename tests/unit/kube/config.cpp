@@ -138,6 +138,19 @@ TEST_CASE_METHOD(Place, "a token file is read again after it has rotated") {
   }
 }
 
+TEST_CASE_METHOD(Place, "a client certificate that is not whole is not shown, and nothing of its key is told") {
+  ClusterConfig config;
+  config.client_certificate_file = write("crt", "-----BEGIN CERTIFICATE-----\nAAAA");
+  config.client_key_file = write("key", "canary");
+  try {
+    Credentials credentials(config);
+    FAIL("it is shown");
+  } catch (const Error& e) {
+    CHECK_THAT(e.what(), Contains("client certificate is no certificate"));
+    CHECK_THAT(e.what(), !Contains("canary"));
+  }
+}
+
 TEST_CASE_METHOD(Place, "other authorities mean other connections, another token does not") {
   base::ManualClock clock;
   ClusterConfig config;

@@ -132,6 +132,24 @@ TEST_CASE("words of the server's own are passed on") {
         "failed to watch the log file of a container whose id is very long indeed\none\n");
 }
 
+TEST_CASE("that the container has gone is no line of its log") {
+  const std::string gone = "rpc error: code = NotFound desc = an error occurred when try to find container \"5b1b88dd\": not found";
+  for (size_t step = 0; step < 40; ++step) {
+    LogLines lines(0, std::nullopt);
+    lines.begin_stream();
+    CHECK(fed(lines, stamp(1) + "one\n" + gone, step) == "one\n");
+    CHECK(lines.container_gone());
+    CHECK(lines.caught_up());
+    lines.begin_stream();
+    CHECK_FALSE(lines.container_gone());
+    CHECK(fed(lines, gone, step).empty());
+    CHECK(lines.container_gone());
+    CHECK(lines.offset() == 4);
+    lines.begin_stream();
+    CHECK(fed(lines, stamp(1) + "one\n" + stamp(2) + gone + "\nrpc error: other\nrpc\n", step) == gone + "\nrpc error: other\nrpc\n");
+  }
+}
+
 TEST_CASE("a long line is given piece by piece, and lines of a moment together") {
   LogLines lines(0, std::nullopt);
   lines.begin_stream();

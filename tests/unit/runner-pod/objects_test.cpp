@@ -24,14 +24,18 @@ json golden(const char* name) {
 
 json all(const JobObjects& objects) {
   json list = json::array();
-  for (const auto& part : objects.parts) list.push_back(part.body);
+  for (const auto* some : {&objects.parts, &objects.first}) {
+    for (const auto& part : *some) list.push_back(part.body);
+  }
   list.push_back(objects.pod.body);
   return list;
 }
 
 const Object& part(const JobObjects& objects, const std::string& name) {
-  for (const auto& one : objects.parts) {
-    if (one.name() == name) return one;
+  for (const auto* some : {&objects.first, &objects.parts}) {
+    for (const auto& one : *some) {
+      if (one.name() == name) return one;
+    }
   }
   throw std::runtime_error("no " + name);
 }
@@ -46,6 +50,35 @@ TEST_CASE("a run with all that there can be is made of these objects") {
   const auto made = make_objects({}, r, {"a: 1", "\xff\x01\x02"});
   INFO(all(made).dump(2));
   CHECK(all(made) == golden("full.json"));
+}
+
+TEST_CASE("a pod needs all of its parts, and of other things only what is its job's") {
+  auto r = request();
+  add_file(r, "plan.yaml", "/etc/plan.yaml");
+  r.pull = kinds::job_runner::PullCredentials{"registry.example", "team/scenarios", "robot", "s3cret", "", false, false};
+  Configuration c;
+  for (const bool secret : {false, true}) {
+    c.kubeconfig_in_secret = secret;
+    const auto made = make_objects(c, r, {"a: 1"});
+    std::set<std::pair<std::string, std::string>> parts;
+    for (const auto* some : {&made.first, &made.parts}) {
+      for (const auto& one : *some) parts.emplace(one.resource, one.name());
+    }
+    CHECK(parts.size() == 4);
+    auto pod = made.pod.body;  // as a server with admission rules of its own has it
+    pod["spec"]["imagePullSecrets"].push_back({{"name", "everybodys"}});
+    pod["spec"]["volumes"].push_back({{"name", "ca"}, {"configMap", {{"name", "kube-root-ca.crt"}}}});
+    CHECK(needed_parts(pod) == parts);
+  }
+}
+
+TEST_CASE("what a pod does not wait for is there before it") {
+  auto r = request();
+  r.pull = kinds::job_runner::PullCredentials{"registry.example", "team/scenarios", "robot", "s3cret", "", false, false};
+  const auto made = make_objects({}, r, {});
+  REQUIRE(made.first.size() == 1);
+  CHECK(made.first[0].name() == made.pod.name() + "-registry");
+  CHECK(made.pod.body["spec"].dump().find("optional") == std::string::npos);
 }
 
 TEST_CASE("what is configured is in the objects") {

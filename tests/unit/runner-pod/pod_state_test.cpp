@@ -132,6 +132,8 @@ TEST_CASE("objects that nobody should have made are borne") {
   CHECK_FALSE(read_pod(json::object()));
   CHECK_FALSE(read_pod({{"metadata", "x"}}));
   CHECK_FALSE(read_pod({{"metadata", {{"name", "x"}, {"labels", {{"krkn-job-id", 5}}}}}}));
+  CHECK_FALSE(read_pod({{"metadata", {{"name", "intruder"}, {"labels", {{"krkn-job-id", "j"}}}}}}));
+  CHECK_FALSE(read_pod({{"metadata", {{"name", "krkn-job-"}, {"labels", {{"krkn-job-id", ""}}}}}}));
   CHECK(read({{"phase", 5}, {"containerStatuses", "x"}, {"conditions", {1, "x", nullptr}}}).phase == Phase::pending);
   CHECK(read({{"phase", "Failed"}, {"containerStatuses", {{{"name", "scenario"}, {"state", 1}}}}}).message == "the pod failed");
 }

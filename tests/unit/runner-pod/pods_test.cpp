@@ -110,3 +110,30 @@ TEST_CASE("whoever observes is told of what is and what comes, until they have e
   kept.pods.put_gone(state(8, Phase::succeeded));
   CHECK(told == std::vector<Phase>{Phase::pending, Phase::running, Phase::succeeded});
 }
+
+TEST_CASE("of a pod that is being removed as if it had never been nobody is told") {
+  Kept kept;
+  SECTION("that was known") { kept.pods.put(state(5, Phase::pending)); }
+  SECTION("that the watch has not told of yet") {}
+  const auto told = kept.changed.size();
+  kept.pods.disown(state(5, Phase::pending));
+  CHECK_FALSE(kept.pods.find("j"));
+  CHECK(kept.pods.all().empty());
+  SECTION("its end comes") {
+    kept.pods.put_gone(state(6, Phase::pending));
+    CHECK_FALSE(kept.pods.find("j"));
+    CHECK(kept.gone.empty());
+    CHECK(kept.changed.size() == told);
+  }
+  SECTION("the next start's pod comes first") {
+    kept.pods.put(state(7, Phase::pending, "second"));
+    REQUIRE(kept.pods.find("j"));
+    CHECK(kept.pods.find("j")->uid == "second");
+    kept.pods.put_gone(state(8, Phase::pending, "second"));
+    CHECK(kept.gone == std::vector<std::string>{"j"});
+  }
+  SECTION("it is taken for good after all") {
+    kept.pods.put(state(5, Phase::pending));
+    CHECK(kept.pods.find("j"));
+  }
+}

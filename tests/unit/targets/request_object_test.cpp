@@ -52,6 +52,16 @@ TEST_CASE("a request without status is pending, and was used when it was made") 
   CHECK(r.last_used_unix_ms == r.created_unix_ms);
 }
 
+TEST_CASE("an annotation that is no time is ignored, and said") {
+  auto object = parsed(R"({"metadata": {"name": "u", "creationTimestamp": "2026-01-02T03:04:05Z"}, "spec": {"uuid": "u"}})");
+  CHECK(ignored_annotation(object).empty());
+  object["metadata"]["annotations"]["operon.dev/last-used"] = "2026-01-02T04:04:05Z";
+  CHECK(ignored_annotation(object).empty());
+  object["metadata"]["annotations"]["operon.dev/last-used"] = "yesterday\n";
+  CHECK_THAT(ignored_annotation(object), Catch::Contains("operon.dev/last-used is 'yesterday"));
+  CHECK(read_request_object(object).last_used_unix_ms == read_request_object(object).created_unix_ms);
+}
+
 TEST_CASE("an object of another shape is refused with the member at fault") {
   CHECK(refusal(parsed(R"({"metadata": {"name": "u"}})")) == "`uuid`: is required");
   CHECK(refusal(parsed(R"({"metadata": {}, "spec": {"uuid": 5}})")) == "`uuid`: must be a string, not number");

@@ -68,6 +68,12 @@ struct KubernetesAnswer {
   }
 };
 
+/// Of one of several requests: its answer, or why there is none.
+struct KubernetesOutcome {
+  KubernetesAnswer answer{};
+  std::optional<Error> error{};
+};
+
 struct PodLogRequest {
   std::string name_space, pod;
   std::string container{};  ///< empty = the only one
@@ -111,6 +117,32 @@ class Kubernetes {
     KubernetesAnswer answer;
     members::require(host_.ask(id, "request", json_of(request), appending(answer.body)), "status", answer.status);
     return answer;
+  }
+  /// All at the same time, over the connection that they share where the server has HTTP/2; waits for the last answer. In the order of the
+  /// requests. `parent` as in Host::ask; null outside of any call.
+  std::vector<KubernetesOutcome> request_all(const Call* parent, const std::vector<KubernetesRequest>& requests) const {
+    std::vector<std::pair<std::shared_ptr<Pending>, std::optional<Error>>> sent;
+    for (const auto& request : requests) {
+      auto pending = std::make_shared<Pending>();
+      sent.emplace_back(pending, std::nullopt);
+      try {
+        host_.ask_async(
+            id, "request", json_of(request), [pending](Answer told) { pending->end(std::move(told)); },
+            [pending](Stream, std::string_view bytes) {
+              pending->outcome.answer.body.append(bytes);
+              return true;
+            },
+            parent != nullptr ? &parent->raw() : nullptr);
+      } catch (const Error& e) {
+        sent.back().second = e;
+      }
+    }
+    std::vector<KubernetesOutcome> outcomes;
+    for (auto& [pending, not_taken] : sent) {
+      if (!not_taken) pending->signal.wait();
+      outcomes.push_back(not_taken ? KubernetesOutcome{{}, std::move(not_taken)} : std::move(pending->outcome));
+    }
+    return outcomes;
   }
   /// Without waiting: `on_done` comes once, on any thread, with an error when there is no answer.
   Operation request_async(const KubernetesRequest& request,
@@ -201,6 +233,21 @@ class Kubernetes {
   }
 
  private:
+  struct Pending {
+    detail::Signal signal;
+    KubernetesOutcome outcome;
+
+    void end(Answer told) {
+      outcome.error = std::move(told.error);
+      try {
+        if (!outcome.error) members::require(told.json(), "status", outcome.answer.status);
+      } catch (const Error& e) {
+        outcome.error = e;
+      }
+      signal.fire();
+    }
+  };
+
   static KubernetesInfo info_of(const nlohmann::json& answer) {
     KubernetesInfo info;
     members::require(answer, "namespace", info.name_space);
