@@ -1,0 +1,90 @@
+/// operon/scenario_image/catalogue.hpp: the scenarios of one repository, remembered: images by digest for ever (they cannot change), tags
+/// for a while. Links with operon_scenario_image.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "operon/scenario_image/fetch_pool.hpp"
+#include "operon/scenario_image/labels.hpp"
+
+namespace operon::scenario_image {
+
+/// A tag as its registry lists it; what the list does not tell is absent.
+struct Tag {
+  std::string name;
+  std::optional<std::string> digest, last_modified;
+  std::optional<int64_t> size;
+};
+
+/// An image as its registry tells of it.
+struct Image {
+  std::string digest;  ///< of the manifest that the tag names
+  std::optional<int64_t> size;
+  std::optional<std::string> last_modified;  ///< RFC 3339
+  Labels labels;                             ///< krknctl's alone
+};
+
+/// How one kind of registry is asked. Thread-safe; functions block and throw Error.
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual std::vector<Tag> tags() = 0;
+  /// What a tag names now; absent: only image() tells.
+  virtual std::optional<std::string> digest_of_tag(const std::string& tag) = 0;
+  virtual Image image(const std::string& tag_or_digest) = 0;
+};
+
+struct CatalogueLimits {
+  std::chrono::milliseconds tags_ms_max{60'000};       ///< how long a list of tags is taken for the present one
+  std::chrono::milliseconds digest_ms_max{600'000};    ///< the same, for what a tag names
+  std::chrono::milliseconds failure_ms_max{60'000};    ///< how long a tag that could not be read is left alone
+  std::chrono::milliseconds list_wait_ms_max{25'000};  ///< then a list answers with what it has, and goes on behind
+  size_t images_max = 20'000;
+};
+
+struct CatalogueEntry {
+  std::string name;  ///< the tag; the digest when that was asked for
+  std::shared_ptr<const Image> image;
+};
+
+struct CatalogueList {
+  std::vector<CatalogueEntry> entries;  ///< scenarios alone, by name
+  bool partial = false;                 ///< some tags are still being read
+  std::chrono::milliseconds age{0};     ///< of the list of tags, when the registry could not be asked for a newer one
+};
+
+/// Thread-safe; a call blocks. Its tasks in the pool keep alive what they need of it.
+class Catalogue {
+ public:
+  using Now = std::function<std::chrono::steady_clock::time_point()>;
+  /// A tag that is skipped and why, once for each reason; how far a long list is.
+  struct Reports {
+    std::function<void(const std::string& tag, const std::string& reason)> skipped;
+    std::function<void(size_t read, size_t all)> progress;
+  };
+
+  Catalogue(std::shared_ptr<Source>, FetchPool&, CatalogueLimits, Reports, Now = &std::chrono::steady_clock::now);
+  ~Catalogue();
+
+  /// Throws what the source does when there is no list of tags, not even an old one.
+  CatalogueList list();
+  /// By tag or digest. Throws Error(not_found) also for an image that is no scenario, and what its labels have wrong.
+  CatalogueEntry find(const std::string& tag_or_digest);
+  size_t images() const;
+  /// Whoever waits in list() is sent away with Error(cancelled).
+  void stop();
+
+ private:
+  struct State;
+  const std::shared_ptr<State> state_;
+};
+
+/// Signatures, attestations and the like are kept as tags, too.
+bool may_be_a_scenario(const std::string& tag);
+
+}  // namespace operon::scenario_image

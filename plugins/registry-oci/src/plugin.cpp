@@ -1,0 +1,132 @@
+/// registry-oci: the tags of a repository, in any registry that speaks the distribution API, as scenarios.
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "auth_file.hpp"
+#include "operon/scenario_image/answers.hpp"
+#include "operon/sdk/scenario_registry.hpp"
+#include "repositories.hpp"
+
+namespace registry_oci {
+namespace {
+
+using operon::Code;
+using operon::Error;
+using operon::kinds::scenario_registry::AdhocRegistry;
+using operon::scenario_image::Catalogue;
+using operon::sdk::Call;
+using operon::sdk::Scenario;
+using operon::sdk::ScenarioListRequest;
+using operon::sdk::ScenarioRequest;
+using operon::sdk::Summary;
+
+#if defined(__aarch64__)
+constexpr const char* own_architecture = "arm64";
+#else
+constexpr const char* own_architecture = "amd64";
+#endif
+
+/// Where a request is served from.
+struct Place {
+  Address address;
+  std::shared_ptr<Catalogue> catalogue;
+};
+
+class RegistryOci final : public operon::sdk::ScenarioRegistry {
+ public:
+  void configure(Call&, const nlohmann::json& configuration) override {
+    auto fresh = std::make_shared<Configured>(host(), configuration);
+    std::shared_ptr<Configured> before;
+    std::lock_guard lock(mutex_);
+    before = std::exchange(configured_, std::move(fresh));
+    if (before) before->repositories.stop();
+  }
+
+  void quiesce() override {
+    if (const auto now = get()) now->repositories.stop();
+  }
+
+  std::vector<Summary> list(Call& call, const ScenarioListRequest& request) override {
+    const auto configured = get();
+    const Place place = place_of(*configured, request.registry);
+    const auto listed = place.catalogue->list();
+    std::vector<Summary> summaries;
+    for (const auto& entry : listed.entries) summaries.push_back(operon::scenario_image::summary_of(place.address.name(), entry));
+    call.event(operon::kinds::scenario_registry::ListState{listed.partial, listed.age.count()});
+    return summaries;
+  }
+
+  Scenario detail(Call&, const ScenarioRequest& request) override { return answer(request, false); }
+  Scenario globals(Call&, const ScenarioRequest& request) override { return answer(request, true); }
+
+ private:
+  struct Configured {
+    Configured(const operon::sdk::Host& host, const nlohmann::json& c) : repositories(host, options_of(c)) {
+      if (!c.contains("registry")) return;
+      own.emplace();
+      own->registry = c.at("registry").get<std::string>();
+      own->repository = c.at("repository").get<std::string>();
+      own->plain_http = c.value("insecure", false);
+      own->skip_tls = c.value("skipTls", false);
+      if (c.contains("caFile")) own->ca_bundle = read_small_file(c.at("caFile").get<std::string>());
+      check_address(*own);
+      if (c.contains("authFile")) auth_file = c.at("authFile").get<std::string>();
+      if (!auth_file.empty()) credentials_of(read_small_file(auth_file), *own);  // a file that makes no sense refuses the configuration
+    }
+    static RepositoriesOptions options_of(const nlohmann::json& c) {
+      const auto seconds = [&](const char* name, int otherwise) { return std::chrono::seconds(c.value(name, otherwise)); };
+      RepositoriesOptions options;
+      options.architecture = c.value("architecture", own_architecture);
+      options.catalogue.digest_ms_max = seconds("digestSeconds", 600);
+      options.catalogue.tags_ms_max = seconds("tagsSeconds", 60);
+      options.catalogue.list_wait_ms_max = seconds("listWaitSeconds", 25);
+      options.registry.tags_max = c.value("tagsMax", size_t{10'000});
+      return options;
+    }
+    std::optional<Address> own;
+    std::string auth_file;  ///< read again for each request: it may be a mounted Secret
+    Repositories repositories;
+  };
+
+  std::shared_ptr<Configured> get() {
+    std::lock_guard lock(mutex_);
+    if (!configured_) throw Error(Code::failed_precondition, "registry-oci is not configured");
+    return configured_;
+  }
+
+  static Place place_of(Configured& configured, const std::optional<AdhocRegistry>& named) {
+    Place place;
+    Credentials login;
+    if (named) {
+      place.address = {named->registry_url, named->repository, named->insecure, named->skip_tls, {}};
+      login = {named->username, named->password, named->token};
+    } else {
+      if (!configured.own)
+        throw Error(
+            Code::failed_precondition,
+            "this instance has no registry of its own: name one in the request (registryUrl, scenarioRepository), or set registry and "
+            "repository in its configuration");
+      place.address = *configured.own;
+      if (!configured.auth_file.empty()) login = credentials_of(read_small_file(configured.auth_file), place.address);
+    }
+    place.catalogue = configured.repositories.catalogue(place.address, login);
+    return place;
+  }
+
+  Scenario answer(const ScenarioRequest& request, bool of_the_base) {
+    const auto configured = get();
+    const Place place = place_of(*configured, request.registry);
+    const std::string repository = place.address.name();
+    const auto entry = place.catalogue->find(operon::scenario_image::name_of(repository, request));
+    return operon::scenario_image::scenario_of(repository, entry, of_the_base);
+  }
+
+  std::mutex mutex_;
+  std::shared_ptr<Configured> configured_;
+};
+
+}  // namespace
+}  // namespace registry_oci
+
+OPERON_PLUGIN(registry_oci::RegistryOci, "registry-oci", "0.1.0")

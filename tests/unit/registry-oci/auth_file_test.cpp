@@ -1,0 +1,53 @@
+#include "auth_file.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "operon/base64.hpp"
+#include "operon/error.hpp"
+
+using namespace registry_oci;
+using operon::Error;
+
+namespace {
+
+Credentials of(const std::string& file, const std::string& registry, const std::string& repository = "team/hub") {
+  return credentials_of(file, {registry, repository, false, false, {}});
+}
+
+std::string packed(const std::string& login) {
+  return operon::base64_encode(login);
+}
+
+}  // namespace
+
+TEST_CASE("logins of a file, the longest entry that fits") {
+  const std::string file = R"({"credsStore":"desktop","auths":{
+    "registry.example":{"auth":")" +
+                           packed("all:one") + R"("},
+    "registry.example/team":{"auth":")" +
+                           packed("team:two:three") + R"("},
+    "https://old.example/v1/":{"username":"old","password":"pw"},
+    "token.example:5000":{"registrytoken":"t"},
+    "registry.example.org":{"auth":")" +
+                           packed("other:x") + R"("}}})";
+  CHECK(of(file, "registry.example", "other").username == "all");
+  CHECK(of(file, "registry.example").username == "team");
+  CHECK(of(file, "registry.example").password == "two:three");
+  CHECK(of(file, "registry.example", "teams/hub").username == "all");
+  CHECK(of(file, "old.example").password == "pw");
+  CHECK(of(file, "token.example:5000").token == "t");
+  CHECK(of(file, "absent.example").username.empty());
+}
+
+TEST_CASE("files of logins that make no sense are refused without a word of what is in them") {
+  for (const char* file : {"", "[]", "{}", R"({"auths":[]})", R"({"auths":{"r.example":{"auth":"canary"}}})"}) {
+    INFO(file);
+    try {
+      of(file, "r.example");
+      FAIL("accepted");
+    } catch (const Error& e) {
+      CHECK(std::string(e.what()).find("canary") == std::string::npos);
+    }
+  }
+  CHECK_THROWS_WITH(read_small_file("/nowhere/config.json"), "cannot read /nowhere/config.json; does it exist, and may this user read it?");
+}
