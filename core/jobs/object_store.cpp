@@ -430,7 +430,8 @@ std::optional<PendingRequest> ObjectStore::pending(std::string_view id) const {
   const auto waits = [](const RowPtr& run) { return run && !run->started() && !run->record.job.ended(); };
   if (!waits(row)) return std::nullopt;
   const json run = read(*row);
-  if (!waits(impl_->take(run))) return std::nullopt;  // the cache was behind: it has started
+  // The cache was behind: it is no run that was lost, and none to be started.
+  if (!waits(impl_->take(run))) throw Error(Code::aborted, "its record has changed meanwhile");
   auto pending = impl_->request_of(run);
   pending.request.owner = owner(id);
   return pending;

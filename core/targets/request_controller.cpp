@@ -68,7 +68,7 @@ struct RequestController::Impl : std::enable_shared_from_this<Impl> {
   std::mutex mutex;
   std::shared_ptr<kube::WorkQueue> queue;         ///< null while it does not work
   std::map<std::string, Asked> asked;             ///< by key
-  std::map<std::string, std::string> complaints;  ///< kind and name of an object -> what was said of it
+  std::map<std::string, std::string> complaints;  ///< uid of an object -> what was said of it
   std::vector<std::thread> threads;
 
   /// What makes no sense is said once, to whoever looks at the object and in the log. Empty: all is well again.
@@ -76,14 +76,15 @@ struct RequestController::Impl : std::enable_shared_from_this<Impl> {
     const std::string name(object.name());
     {
       std::lock_guard lock(mutex);
-      const auto known = complaints.find(kind + ("/" + name));
+      const std::string key(object.uid());
+      const auto known = complaints.find(key);
       if (note.empty()) {
         if (known != complaints.end()) complaints.erase(known);
         return;
       }
       if (known != complaints.end() && known->second == note) return;
       if (complaints.size() >= complaints_max) complaints.clear();
-      complaints[kind + ("/" + name)] = note;
+      complaints[key] = note;
     }
     log::warn("an object makes no sense", {{"kind", kind}, {"name", name}, {"reason", note}});
     kube::Event event;
@@ -312,6 +313,7 @@ struct RequestController::Impl : std::enable_shared_from_this<Impl> {
     for (const auto& object : providers.list(name_space)) {
       try {
         const auto provider = read_provider_object(object->parse());
+        complain("KrknOperatorTargetProvider", *object, "");
         const bool alive = clock.unix_ms() - provider.heartbeat_unix_ms < heartbeat_ms_max;
         if (provider.active && alive && !directory.find(provider.operator_name)) names.insert(provider.operator_name);
       } catch (const Error& e) {

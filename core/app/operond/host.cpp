@@ -97,6 +97,8 @@ Host::Parts::Parts(const config::Settings& settings)
       http_client(make_http_client(settings.net)),
       cluster(std::make_shared<ClusterConnection>(settings.kubernetes)),
       instances({settings.plugin_dirs.begin(), settings.plugin_dirs.end()}, instance_limits(settings.plugin_limits)) {
+  // Plugins keep their own files below it. Now, before any thread may read the environment.
+  setenv("OPERON_STATE_DIR", state.path().c_str(), 1);
   if (settings.rest.auth == "token-file") tokens = std::make_shared<Tokens>(settings.rest.token_file);
 }
 
@@ -119,8 +121,6 @@ void Host::Parts::start_probes(const config::Settings& settings) {
 }
 
 void Host::Parts::load_plugins(const config::Settings& settings) {
-  // Plugins keep their own files below it.
-  setenv("OPERON_STATE_DIR", state.path().c_str(), 1);
   instances.add_service(std::make_shared<base::ClockService>(base::system_clock()));
   instances.add_service(jobs::make_kv_service(store));
   instances.add_service(metrics::make_metrics_service());

@@ -199,6 +199,16 @@ bool Cluster::remove(const std::string& resource, const std::string& name, int64
   return true;
 }
 
+void Cluster::remove_unchanged(const json& pod, const Until& until) {
+  const auto& metadata = pod.at("metadata");
+  const auto name = metadata.at("name").get<std::string>();
+  json options = delete_options(0);
+  options["preconditions"] = {{"uid", metadata.at("uid")}, {"resourceVersion", metadata.at("resourceVersion")}};
+  const auto answer = ask({.path = path("pods", name), .method = "DELETE", .body = std::move(options)}, until);
+  if (answer.status == 409) throw Error(Code::unavailable, "pod " + name + " changed while it was to be removed; it is looked at again");
+  if (!answer.ok() && answer.status != 404) throw refusal("pods " + name + " could not be deleted", answer);
+}
+
 std::vector<Object> Cluster::parts(const std::string& job_id, const Until& until) {
   std::vector<Object> found;
   for (const char* resource : {"secrets", "configmaps"}) {

@@ -36,8 +36,8 @@ class Cluster {
   std::string name_space();
 
   /// All at the same time, `objects_at_once_max` at most, the last of them among the last. That one as the server has it; none when one of
-  /// that name is there already. What is there already of the others is taken for what was to be made. Each one is tried before this throws
-  /// the first one's refusal.
+  /// that name is there already. What is there already of the others is taken for what was to be made. Each one of a batch is tried before
+  /// this throws the first one's refusal; what would come after it is not.
   std::optional<nlohmann::json> create(const std::vector<const Object*>&, const Until&);
   /// None when it is not there.
   std::optional<nlohmann::json> pod(const std::string& name, const Until&);
@@ -45,6 +45,8 @@ class Cluster {
   nlohmann::json pods(const std::string& next, const Until&);
   /// False when it was not there.
   bool remove(const std::string& resource, const std::string& name, int64_t grace_seconds, const Until&);
+  /// At once, and only the very pod that was read and as it was then: one that has begun meanwhile stays. Throws Error(unavailable) then.
+  void remove_unchanged(const nlohmann::json& pod, const Until&);
   /// ConfigMaps and Secrets of a job.
   std::vector<Object> parts(const std::string& job_id, const Until&);
 

@@ -72,6 +72,7 @@ bool may_be_half_made(const PodState& pod) {
 
 std::vector<const Object*> all_of(const std::vector<Object>& objects) {
   std::vector<const Object*> pointers;
+  pointers.reserve(objects.size());
   for (const auto& object : objects) pointers.push_back(&object);
   return pointers;
 }
@@ -243,7 +244,7 @@ std::optional<PodState> Runs::adopt(const sdk::RunRequest& request, const Until&
   }
   host_.warn("a start was cut off before all was there that its pod waits for; removing the pod", {{"job", job}});
   pods_.disown(*pod);
-  cluster_.remove("pods", pod->name, 0, until);
+  cluster_.remove_unchanged(*there, until);
   return std::nullopt;
 }
 
