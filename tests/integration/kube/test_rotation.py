@@ -81,7 +81,8 @@ class Load:
 
 class Rotation(HostTest):
     def loaded(self, kubeconfig):
-        host = self.enter("leader_election=true", kubeconfig=kubeconfig)
+        # All records are looked at in the end.
+        host = self.enter("leader_election=true", "jobs.objects_kept_max=100000", kubeconfig=kubeconfig)
         self.leader([host])
         load = Load(host, self.target(host))
         self.addCleanup(load.end)
