@@ -1,6 +1,5 @@
 #include "auth_file.hpp"
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "operon/base64.hpp"
@@ -63,17 +62,6 @@ Credentials credentials_of(std::string_view auth_file, const Address& address) {
     login = login_of(entry, name);
   }
   return login;
-}
-
-std::string read_small_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(auth_file_bytes_max + 1, '\0');
-  if (!file.read(text.data(), static_cast<std::streamsize>(text.size())) && !file.eof())
-    throw Error(Code::invalid_argument, "cannot read " + path + "; does it exist, and may this user read it?");
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > auth_file_bytes_max)
-    throw Error(Code::invalid_argument, path + " is larger than " + std::to_string(auth_file_bytes_max >> 10) + " KiB");
-  return text;
 }
 
 }  // namespace registry_oci

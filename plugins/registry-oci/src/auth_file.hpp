@@ -8,13 +8,8 @@
 
 namespace registry_oci {
 
-inline constexpr size_t auth_file_bytes_max = 1u << 20;
-
 /// The login for a registry; the longest entry that matches registry and repository wins ("host", "host/path", "https://host/v1/"). Empty
 /// when there is none. Throws Error(invalid_argument) without any of the text.
 Credentials credentials_of(std::string_view auth_file, const Address&);
-
-/// The file's text. Throws Error(invalid_argument) naming the file.
-std::string read_small_file(const std::string& path);
 
 }  // namespace registry_oci

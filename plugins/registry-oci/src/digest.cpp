@@ -24,10 +24,4 @@ std::string digest_of(std::string_view bytes) {
   return text;
 }
 
-bool is_digest(std::string_view text) {
-  if (text.size() != algorithm.size() + 64 || !text.starts_with(algorithm)) return false;
-  text.remove_prefix(algorithm.size());
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 }  // namespace registry_oci

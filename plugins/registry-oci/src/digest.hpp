@@ -4,10 +4,11 @@
 #include <string>
 #include <string_view>
 
+#include "operon/scenario_image/names.hpp"
+
 namespace registry_oci {
 
 std::string digest_of(std::string_view bytes);
-/// "sha256:" and 64 hexadecimal digits in lower case: the one algorithm that registries use.
-bool is_digest(std::string_view text);
+using operon::scenario_image::is_digest;
 
 }  // namespace registry_oci

@@ -5,6 +5,8 @@
 
 #include "auth_file.hpp"
 #include "operon/scenario_image/answers.hpp"
+#include "operon/scenario_image/names.hpp"
+#include "operon/scenario_image/reports.hpp"
 #include "operon/sdk/scenario_registry.hpp"
 #include "repositories.hpp"
 
@@ -15,17 +17,15 @@ using operon::Code;
 using operon::Error;
 using operon::kinds::scenario_registry::AdhocRegistry;
 using operon::scenario_image::Catalogue;
+namespace si = operon::scenario_image;
 using operon::sdk::Call;
 using operon::sdk::Scenario;
 using operon::sdk::ScenarioListRequest;
 using operon::sdk::ScenarioRequest;
 using operon::sdk::Summary;
 
-#if defined(__aarch64__)
-constexpr const char* own_architecture = "arm64";
-#else
-constexpr const char* own_architecture = "amd64";
-#endif
+/// For a call without a deadline.
+constexpr std::chrono::milliseconds otherwise{30'000};
 
 /// Where a request is served from.
 struct Place {
@@ -50,15 +50,15 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
   std::vector<Summary> list(Call& call, const ScenarioListRequest& request) override {
     const auto configured = get();
     const Place place = place_of(*configured, request.registry);
-    const auto listed = place.catalogue->list();
+    const auto listed = place.catalogue->list(si::Patience(call, otherwise));
     std::vector<Summary> summaries;
-    for (const auto& entry : listed.entries) summaries.push_back(operon::scenario_image::summary_of(place.address.name(), entry));
+    for (const auto& entry : listed.entries) summaries.push_back(si::summary_of(place.address.name(), entry));
     call.event(operon::kinds::scenario_registry::ListState{listed.partial, listed.age.count()});
     return summaries;
   }
 
-  Scenario detail(Call&, const ScenarioRequest& request) override { return answer(request, false); }
-  Scenario globals(Call&, const ScenarioRequest& request) override { return answer(request, true); }
+  Scenario detail(Call& call, const ScenarioRequest& request) override { return answer(call, request, false); }
+  Scenario globals(Call& call, const ScenarioRequest& request) override { return answer(call, request, true); }
 
  private:
   struct Configured {
@@ -69,15 +69,15 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
       own->repository = c.at("repository").get<std::string>();
       own->plain_http = c.value("insecure", false);
       own->skip_tls = c.value("skipTls", false);
-      if (c.contains("caFile")) own->ca_bundle = read_small_file(c.at("caFile").get<std::string>());
+      if (c.contains("caFile")) own->ca_bundle = si::read_small_file(c.at("caFile").get<std::string>());
       check_address(*own);
       if (c.contains("authFile")) auth_file = c.at("authFile").get<std::string>();
-      if (!auth_file.empty()) credentials_of(read_small_file(auth_file), *own);  // a file that makes no sense refuses the configuration
+      if (!auth_file.empty()) credentials_of(si::read_small_file(auth_file), *own);  // a file that makes no sense refuses the configuration
     }
     static RepositoriesOptions options_of(const nlohmann::json& c) {
       const auto seconds = [&](const char* name, int otherwise) { return std::chrono::seconds(c.value(name, otherwise)); };
       RepositoriesOptions options;
-      options.architecture = c.value("architecture", own_architecture);
+      options.architecture = c.value("architecture", si::own_architecture);
       options.catalogue.digest_ms_max = seconds("digestSeconds", 600);
       options.catalogue.tags_ms_max = seconds("tagsSeconds", 60);
       options.catalogue.list_wait_ms_max = seconds("listWaitSeconds", 25);
@@ -95,6 +95,15 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
     return configured_;
   }
 
+  /// The file may have changed since it was accepted: that is no fault of who asks.
+  static Credentials login_of(const Configured& configured, const Address& address) {
+    try {
+      return credentials_of(si::read_small_file(configured.auth_file), address);
+    } catch (const Error& e) {
+      throw Error(Code::unavailable, std::string("the logins of this registry cannot be read: ") + e.what());
+    }
+  }
+
   static Place place_of(Configured& configured, const std::optional<AdhocRegistry>& named) {
     Place place;
     Credentials login;
@@ -108,18 +117,18 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
             "this instance has no registry of its own: name one in the request (registryUrl, scenarioRepository), or set registry and "
             "repository in its configuration");
       place.address = *configured.own;
-      if (!configured.auth_file.empty()) login = credentials_of(read_small_file(configured.auth_file), place.address);
+      if (!configured.auth_file.empty()) login = login_of(configured, place.address);
     }
-    place.catalogue = configured.repositories.catalogue(place.address, login);
+    place.catalogue = configured.repositories.catalogue(place.address, login, named.has_value());
     return place;
   }
 
-  Scenario answer(const ScenarioRequest& request, bool of_the_base) {
+  Scenario answer(const Call& call, const ScenarioRequest& request, bool of_the_base) {
     const auto configured = get();
     const Place place = place_of(*configured, request.registry);
     const std::string repository = place.address.name();
-    const auto entry = place.catalogue->find(operon::scenario_image::name_of(repository, request));
-    return operon::scenario_image::scenario_of(repository, entry, of_the_base);
+    const auto entry = place.catalogue->find(si::name_of(repository, request), si::Patience(call, otherwise));
+    return si::scenario_of(repository, entry, of_the_base);
   }
 
   std::mutex mutex_;

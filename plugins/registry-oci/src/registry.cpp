@@ -6,6 +6,7 @@
 #include "challenge.hpp"
 #include "digest.hpp"
 #include "operon/base64.hpp"
+#include "operon/scenario_image/names.hpp"
 
 namespace registry_oci {
 
@@ -98,6 +99,11 @@ void TokenCache::put(const std::string& key, const std::string& token, std::chro
   kept_[key] = {token, now + lasts - token_spare};
 }
 
+void TokenCache::drop(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  kept_.erase(key);
+}
+
 Registry::Registry(std::shared_ptr<Transport> transport, Address address, Credentials credentials, std::shared_ptr<TokenCache> tokens,
                    std::string architecture, RegistryLimits limits)
     : transport_(std::move(transport)),
@@ -122,7 +128,7 @@ std::string Registry::where(const std::string& path) const {
   return "registry " + address_.registry + ": " + path.substr(0, path.find('?'));
 }
 
-HttpAnswer Registry::ask_once(const Wanted& wanted, const std::string& authorization) {
+HttpAnswer Registry::ask_once(const Wanted& wanted, const std::string& authorization, const Patience& patience) {
   HttpRequest request;
   request.method = wanted.method;
   request.url = (address_.plain_http ? "http://" : "https://") + address_.registry + wanted.path;
@@ -133,23 +139,23 @@ HttpAnswer Registry::ask_once(const Wanted& wanted, const std::string& authoriza
   request.ca_bundle = address_.ca_bundle;
   request.skip_tls = address_.skip_tls;
   try {
-    return transport_->send(request);
+    return transport_->send(std::move(request), patience);
   } catch (const Error& e) {
     throw Error(e.code(), where(wanted.path) + ": " + e.what());
   }
 }
 
-HttpAnswer Registry::ask(const Wanted& wanted) {
+HttpAnswer Registry::ask(const Wanted& wanted, const Patience& patience) {
   std::string authorization;
   {
     std::lock_guard lock(mutex_);
     authorization = authorization_;
   }
-  HttpAnswer answer = ask_once(wanted, authorization);
+  HttpAnswer answer = ask_once(wanted, authorization, patience);
   if (answer.status == 401) {
-    const std::string other = authorization_for(header_of(answer, "www-authenticate"));
+    const std::string other = authorization_for(header_of(answer, "www-authenticate"), authorization, patience);
     if (!other.empty() && other != authorization) {
-      answer = ask_once(wanted, other);
+      answer = ask_once(wanted, other, patience);
       std::lock_guard lock(mutex_);
       if (answer.status / 100 == 2) authorization_ = other;
     }
@@ -175,27 +181,31 @@ void Registry::refuse(const Wanted& wanted, const HttpAnswer& answer) const {
 }
 
 /// What a 401 asks for: empty when there is nothing to offer.
-std::string Registry::authorization_for(const std::string& header) {
+std::string Registry::authorization_for(const std::string& header, const std::string& refused, const Patience& patience) {
   for (const auto& challenge : read_challenges(header)) {
     if (is_bearer(challenge)) {
       if (!credentials_.token.empty()) return "Bearer " + credentials_.token;
-      return "Bearer " + fetch_token(challenge.parameters);
+      return "Bearer " + fetch_token(challenge.parameters, refused, patience);
     }
     if (challenge.scheme == "basic" && !credentials_.username.empty()) return basic();
   }
   return {};
 }
 
-std::string Registry::fetch_token(const std::map<std::string, std::string>& challenge) {
+std::string Registry::fetch_token(const std::map<std::string, std::string>& challenge, const std::string& refused,
+                                  const Patience& patience) {
   const auto of = [&](const char* name) {
     const auto found = challenge.find(name);
     return found == challenge.end() ? std::string() : found->second;
   };
   const std::string realm = of("realm");
   const std::string scope = of("scope").empty() ? "repository:" + address_.repository + ":pull" : of("scope");
-  const std::string key =
-      address_.registry + "\n" + realm + "\n" + scope + "\n" + credentials_.username + "\n" + digest_of(credentials_.password);
-  if (auto token = tokens_->get(key)) return *token;
+  const std::string key = address_.registry + "\n" + realm + "\n" + scope + "\n" + credentials_.username + "\n" +
+                          digest_of(credentials_.password) + (address_.skip_tls ? "\nunchecked" : "") + digest_of(address_.ca_bundle);
+  if (auto token = tokens_->get(key)) {
+    if ("Bearer " + *token != refused) return *token;
+    tokens_->drop(key);  // it was taken back before its time
+  }
   const bool secure = realm.starts_with("https://");
   if (!secure && !realm.starts_with("http://"))
     throw Error(Code::data_loss, "registry " + address_.registry + ": its token realm is no URL");
@@ -212,7 +222,7 @@ std::string Registry::fetch_token(const std::map<std::string, std::string>& chal
   request.skip_tls = address_.skip_tls;
   HttpAnswer answer;
   try {
-    answer = transport_->send(request);
+    answer = transport_->send(std::move(request), patience);
   } catch (const Error& e) {
     throw Error(e.code(), realm_name + ": " + e.what());
   }
@@ -229,14 +239,14 @@ std::string Registry::fetch_token(const std::map<std::string, std::string>& chal
   return token;
 }
 
-std::vector<std::string> Registry::tags() {
+std::vector<std::string> Registry::tags(const Patience& patience) {
   const std::string base = (address_.plain_http ? "http://" : "https://") + address_.registry;
   std::vector<std::string> all;
   Wanted wanted;
   wanted.path = "/v2/" + address_.repository + "/tags/list?n=" + page_size;
   wanted.bytes_max = limits_.tags_bytes_max;
   while (!wanted.path.empty()) {
-    const HttpAnswer answer = ask(wanted);
+    const HttpAnswer answer = ask(wanted, patience);
     const std::string what = where(wanted.path);
     const json page = parse_json(answer.body, what);
     const auto tags = page.find("tags");
@@ -258,30 +268,29 @@ std::vector<std::string> Registry::tags() {
 }
 
 /// It becomes a part of a path: nothing else than a tag or digest is asked for.
-static void check_reference(const std::string& tag_or_digest) {
-  const bool tag =
-      !tag_or_digest.empty() && tag_or_digest.size() <= 128 && every(tag_or_digest, "._-") && every(tag_or_digest.substr(0, 1), "_");
-  if (!tag && !is_digest(tag_or_digest)) throw Error(Code::not_found, "no tag or digest can be named so").with_field("name");
+static void check_reference(const std::string& text) {
+  if (!operon::scenario_image::is_tag(text) && !is_digest(text))
+    throw Error(Code::not_found, "no tag or digest can be named so").with_field("name");
 }
 
-std::optional<std::string> Registry::digest_of_tag(const std::string& tag) {
+std::optional<std::string> Registry::digest_of_tag(const std::string& tag, const Patience& patience) {
   check_reference(tag);
   Wanted wanted;
   wanted.method = "HEAD";
   wanted.path = "/v2/" + address_.repository + "/manifests/" + tag;
   wanted.accept = accepted_media_types;
   wanted.bytes_max = limits_.manifest_bytes_max;
-  const std::string digest = header_of(ask(wanted), "docker-content-digest");
+  const std::string digest = header_of(ask(wanted, patience), "docker-content-digest");
   return is_digest(digest) ? std::optional(digest) : std::nullopt;
 }
 
-Registry::Fetched Registry::manifest(const std::string& tag_or_digest) {
+Registry::Fetched Registry::manifest(const std::string& tag_or_digest, const Patience& patience) {
   check_reference(tag_or_digest);
   Wanted wanted;
   wanted.path = "/v2/" + address_.repository + "/manifests/" + tag_or_digest;
   wanted.accept = accepted_media_types;
   wanted.bytes_max = limits_.manifest_bytes_max;
-  const HttpAnswer answer = ask(wanted);
+  const HttpAnswer answer = ask(wanted, patience);
   Fetched fetched;
   fetched.digest = digest_of(signed_part(answer.body));
   const std::string told = is_digest(tag_or_digest) ? tag_or_digest : header_of(answer, "docker-content-digest");
@@ -291,29 +300,34 @@ Registry::Fetched Registry::manifest(const std::string& tag_or_digest) {
   return fetched;
 }
 
-std::string Registry::blob(const std::string& digest) {
+std::string Registry::blob(const std::string& digest, const Patience& patience) {
   Wanted wanted;
   wanted.path = "/v2/" + address_.repository + "/blobs/" + digest;
   wanted.bytes_max = limits_.config_bytes_max;
-  HttpAnswer answer = ask(wanted);
+  HttpAnswer answer = ask(wanted, patience);
   if (digest_of(answer.body) != digest)
     throw Error(Code::data_loss,
                 where(wanted.path) + ": the blob has digest " + digest_of(answer.body) + " and not the one it was asked by");
   return std::move(answer.body);
 }
 
-Image Registry::image(const std::string& tag_or_digest) {
-  Fetched named = manifest(tag_or_digest);
+Image Registry::image(const std::string& tag_or_digest, const Patience& patience) {
+  Fetched named = manifest(tag_or_digest, patience);
   Image image;
   image.digest = named.digest;
-  if (named.manifest.is_index()) named = manifest(choose(named.manifest, architecture_).digest);
+  if (named.manifest.is_index()) named = manifest(choose(named.manifest, architecture_).digest, patience);
   if (named.manifest.is_index()) throw Error(Code::data_loss, where("/v2/" + address_.repository) + ": an index within an index");
   image.size = named.manifest.size;
   ImageConfig config = named.manifest.config ? std::move(*named.manifest.config)
-                                             : read_config(blob(named.manifest.config_digest),
+                                             : read_config(blob(named.manifest.config_digest, patience),
                                                            where("/v2/" + address_.repository + "/blobs/" + named.manifest.config_digest));
   image.created = std::move(config.created);
-  std::erase_if(config.labels, [](const auto& label) { return !label.first.starts_with("krknctl."); });
+  std::erase_if(config.labels, [](const auto& label) { return !operon::scenario_image::is_read(label.first); });
+  for (const auto& label : config.labels) {
+    if (label.second.size() > operon::scenario_image::label_bytes_max)
+      throw Error(Code::data_loss, where("/v2/" + address_.repository) + ": label " + label.first + " is larger than " +
+                                       std::to_string(operon::scenario_image::label_bytes_max >> 10) + " KiB (label_bytes_max)");
+  }
   image.labels = std::move(config.labels);
   return image;
 }

@@ -15,6 +15,7 @@
 
 namespace registry_oci {
 
+using operon::scenario_image::Patience;
 using operon::scenario_image::Transport;
 
 struct Credentials {
@@ -46,6 +47,7 @@ class TokenCache {
 
   std::optional<std::string> get(const std::string& key) const;
   void put(const std::string& key, const std::string& token, std::chrono::seconds lasts);
+  void drop(const std::string& key);
 
  private:
   struct Kept {
@@ -71,11 +73,11 @@ class Registry {
   Registry(std::shared_ptr<Transport>, Address, Credentials, std::shared_ptr<TokenCache>, std::string architecture, RegistryLimits = {});
 
   /// All pages.
-  std::vector<std::string> tags();
+  std::vector<std::string> tags(const Patience&);
   /// The digest that a tag has now; a HEAD. Absent: the registry does not tell.
-  std::optional<std::string> digest_of_tag(const std::string& tag);
+  std::optional<std::string> digest_of_tag(const std::string& tag, const Patience&);
   /// By tag or digest.
-  Image image(const std::string& tag_or_digest);
+  Image image(const std::string& tag_or_digest, const Patience&);
 
   const Address& address() const { return address_; }
 
@@ -88,13 +90,13 @@ class Registry {
     Manifest manifest;
     std::string digest;
   };
-  operon::sdk::HttpAnswer ask(const Wanted&);
-  operon::sdk::HttpAnswer ask_once(const Wanted&, const std::string& authorization);
-  std::string authorization_for(const std::string& header);
-  std::string fetch_token(const std::map<std::string, std::string>& challenge);
+  operon::sdk::HttpAnswer ask(const Wanted&, const Patience&);
+  operon::sdk::HttpAnswer ask_once(const Wanted&, const std::string& authorization, const Patience&);
+  std::string authorization_for(const std::string& header, const std::string& refused, const Patience&);
+  std::string fetch_token(const std::map<std::string, std::string>& challenge, const std::string& refused, const Patience&);
   [[noreturn]] void refuse(const Wanted&, const operon::sdk::HttpAnswer&) const;
-  Fetched manifest(const std::string& tag_or_digest);
-  std::string blob(const std::string& digest);
+  Fetched manifest(const std::string& tag_or_digest, const Patience&);
+  std::string blob(const std::string& digest, const Patience&);
   std::string where(const std::string& path) const;
   std::string basic() const;
 

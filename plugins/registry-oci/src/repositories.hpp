@@ -20,27 +20,28 @@ struct RepositoriesOptions {
 /// Thread-safe.
 class Repositories {
  public:
-  static constexpr size_t repositories_kept_max = 16;
+  static constexpr size_t named_kept_max = 16;
 
   Repositories(operon::sdk::Host, RepositoriesOptions);
   ~Repositories() { stop(); }
+  Repositories(const Repositories&) = delete;
+  Repositories& operator=(const Repositories&) = delete;
 
-  /// Of one address and login: nobody is shown what another login has read.
-  std::shared_ptr<operon::scenario_image::Catalogue> catalogue(const Address&, const Credentials&);
+  /// Of one address and login: nobody is shown what another login has read. One that a request `named` may be forgotten again.
+  std::shared_ptr<operon::scenario_image::Catalogue> catalogue(const Address&, const Credentials&, bool named);
   /// Ends what is under way.
   void stop();
 
  private:
   struct Kept {
     std::string key;
+    bool named = false;
     std::shared_ptr<operon::scenario_image::Catalogue> catalogue;
   };
 
   const operon::sdk::Host host_;
   const RepositoriesOptions options_;
-  const std::shared_ptr<Transport> transport_;
   const std::shared_ptr<TokenCache> tokens_ = std::make_shared<TokenCache>();
-  operon::scenario_image::FetchPool pool_;
   std::mutex mutex_;
   std::list<Kept> kept_;  ///< used last first
 };

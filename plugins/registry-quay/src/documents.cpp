@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstring>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "operon/error.hpp"
 #include "operon/scenario_image/bounded_json.hpp"
+#include "operon/scenario_image/names.hpp"
 
 namespace registry_quay {
 
@@ -41,17 +41,7 @@ bool flag_at(const json& object, const char* member) {
   return found != nullptr && found->is_boolean() && found->get<bool>();
 }
 
-bool is_digest(const std::string& text) {
-  return text.starts_with("sha256:") && text.size() == 71 &&
-         std::all_of(text.begin() + 7, text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-bool is_tag(const std::string& text) {
-  return !text.empty() && text.size() <= 128 &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-'; });
-}
-
-/// "1" and "10" of a list whose manifests are JSON in a text.
+/// From a list, whose manifests are JSON in a text.
 std::string choose(const std::string& list, std::string_view architecture, const std::string& what) {
   const json document = parse(list, what + ": manifest_data");
   const auto* manifests = find(document, "manifests");
@@ -59,7 +49,7 @@ std::string choose(const std::string& list, std::string_view architecture, const
   if (manifests != nullptr && manifests->is_array()) {
     for (const auto& entry : *manifests) {
       const std::string digest = text_at(entry, "digest");
-      if (!is_digest(digest)) continue;
+      if (!si::is_digest(digest)) continue;
       if (first.empty()) first = digest;
       const auto* platform = find(entry, "platform");
       if (platform != nullptr && text_at(*platform, "architecture") == architecture) return digest;
@@ -94,7 +84,7 @@ TagPage read_tags(std::string_view body, const std::string& what) {
     si::Tag tag;
     tag.name = text_at(entry, "name");
     const std::string digest = text_at(entry, "manifest_digest");
-    if (!is_tag(tag.name) || !is_digest(digest)) continue;
+    if (!si::is_tag(tag.name) || !si::is_digest(digest)) continue;
     tag.digest = digest;
     tag.last_modified = rfc3339_of(text_at(entry, "last_modified"));
     if (const auto* size = find(entry, "size"); size != nullptr && size->is_number_integer() && size->get<int64_t>() >= 0)

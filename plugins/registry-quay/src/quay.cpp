@@ -4,6 +4,7 @@
 
 #include "documents.hpp"
 #include "operon/error.hpp"
+#include "operon/scenario_image/names.hpp"
 
 namespace registry_quay {
 
@@ -23,7 +24,7 @@ std::string Quay::tags_path(const std::string& query) const {
   return "/api/v1/repository/" + address_.organisation + "/" + address_.repository + "/tag/?onlyActiveTags=true&" + query;
 }
 
-std::string Quay::get(const std::string& path) {
+std::string Quay::get(const std::string& path, const Patience& patience) {
   operon::sdk::HttpRequest request;
   request.url = address_.url + path;
   request.headers["Accept"] = "application/json";
@@ -32,7 +33,7 @@ std::string Quay::get(const std::string& path) {
   request.ca_bundle = address_.ca_bundle;
   operon::sdk::HttpAnswer answer;
   try {
-    answer = transport_->send(request);
+    answer = transport_->send(std::move(request), patience);
   } catch (const Error& e) {
     throw Error(e.code(), where(path) + ": " + e.what());
   }
@@ -41,11 +42,11 @@ std::string Quay::get(const std::string& path) {
   return std::move(answer.body);
 }
 
-std::vector<Tag> Quay::tags() {
+std::vector<Tag> Quay::tags(const Patience& patience) {
   std::vector<Tag> all;
   for (unsigned page = 1;; ++page) {
     const std::string path = tags_path("limit=100&page=" + std::to_string(page));
-    TagPage read = read_tags(get(path), where(path));
+    TagPage read = read_tags(get(path, patience), where(path));
     if (all.size() + read.tags.size() > limits_.tags_max)
       throw Error(Code::unavailable, where(path) + ": more than " + std::to_string(limits_.tags_max) + " tags (tags_max)");
     all.insert(all.end(), std::make_move_iterator(read.tags.begin()), std::make_move_iterator(read.tags.end()));
@@ -57,34 +58,31 @@ std::vector<Tag> Quay::tags() {
   return all;
 }
 
-Tag Quay::tag_of(const std::string& name) {
-  const bool plain = !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
-  });
-  if (plain) {
+Tag Quay::tag_of(const std::string& name, const Patience& patience) {
+  if (operon::scenario_image::is_tag(name)) {
     const std::string path = tags_path("limit=1&specificTag=" + name);
-    for (auto& tag : read_tags(get(path), where(path)).tags) {
+    for (auto& tag : read_tags(get(path, patience), where(path)).tags) {
       if (tag.name == name) return std::move(tag);
     }
   }
   throw Error(Code::not_found, "there is no such tag in " + address_.name()).with_field("name");
 }
 
-std::optional<std::string> Quay::digest_of_tag(const std::string& tag) {
-  return tag_of(tag).digest;
+std::optional<std::string> Quay::digest_of_tag(const std::string& tag, const Patience& patience) {
+  return tag_of(tag, patience).digest;
 }
 
-Image Quay::image(const std::string& tag_or_digest) {
+Image Quay::image(const std::string& tag_or_digest, const Patience& patience) {
   Image image;
-  image.digest = tag_or_digest.starts_with("sha256:") ? tag_or_digest : *tag_of(tag_or_digest).digest;
+  image.digest = operon::scenario_image::is_digest(tag_or_digest) ? tag_or_digest : *tag_of(tag_or_digest, patience).digest;
   const auto path_of = [&](const std::string& digest) {
     return "/api/v1/repository/" + address_.organisation + "/" + address_.repository + "/manifest/" + digest;
   };
   std::string path = path_of(image.digest);
-  ManifestPage page = read_manifest(get(path), architecture_, where(path));
+  ManifestPage page = read_manifest(get(path, patience), architecture_, where(path));
   if (!page.digest.empty()) {
     path = path_of(page.digest);
-    page = read_manifest(get(path), architecture_, where(path));
+    page = read_manifest(get(path, patience), architecture_, where(path));
     if (!page.digest.empty()) throw Error(Code::data_loss, where(path) + ": a manifest list within a manifest list");
   }
   image.labels = std::move(page.labels);

@@ -9,6 +9,8 @@
 
 namespace registry_quay {
 
+using operon::scenario_image::Patience;
+
 struct QuayAddress {
   std::string url = "https://quay.io";
   std::string organisation = "krkn-chaos", repository = "krkn-hub";
@@ -30,15 +32,16 @@ class Quay final : public operon::scenario_image::Source {
  public:
   Quay(std::shared_ptr<operon::scenario_image::Transport>, QuayAddress, std::string architecture, QuayLimits = {});
 
-  std::vector<operon::scenario_image::Tag> tags() override;
-  std::optional<std::string> digest_of_tag(const std::string& tag) override;
-  operon::scenario_image::Image image(const std::string& tag_or_digest) override;
+  std::vector<operon::scenario_image::Tag> tags(const Patience&) override;
+  std::optional<std::string> digest_of_tag(const std::string& tag, const Patience&) override;
+  operon::scenario_image::Image image(const std::string& tag_or_digest, const Patience&) override;
+  void stop() override { transport_->stop(); }
 
  private:
-  std::string get(const std::string& path);
+  std::string get(const std::string& path, const Patience&);
   std::string where(const std::string& path) const;
   std::string tags_path(const std::string& query) const;
-  operon::scenario_image::Tag tag_of(const std::string& name);
+  operon::scenario_image::Tag tag_of(const std::string& name, const Patience&);
 
   const std::shared_ptr<operon::scenario_image::Transport> transport_;
   const QuayAddress address_;

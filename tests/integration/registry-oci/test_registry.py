@@ -64,6 +64,7 @@ class Kinds(unittest.TestCase):
             self.assertEqual(404, self.host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"}).status, name)
         broken = self.host.api("POST", "/scenarios/detail/broken", {"registry": "hub"})
         self.assertIn("label krknctl.input_fields is not JSON", broken.text)
+        self.assertEqual(502, broken.status)  # the image's fault, not the request's
 
     def test_a_warm_list_asks_nothing(self):
         self.host.api("POST", "/scenarios", {"registry": "hub"})

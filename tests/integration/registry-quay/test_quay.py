@@ -131,8 +131,9 @@ class AtQuay(unittest.TestCase):
     def test_an_absent_tag_and_a_name_that_is_none(self):
         self.quay.add("one", labels("One"))
         host = self.host()
-        for name in ("absent", "..", "a%20b"):
-            self.assertEqual(404, host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"}).status)
+        for name in ("absent", "..", "a%20b", "sha256:..%2F..%2Fx", "sha256:" + "0" * 63 + "%3F"):
+            self.assertIn(host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"}).status, (400, 404), name)
+        self.assertFalse([path for path in self.quay.asked if "/manifest/" in path], "nothing but digests is asked for")
         refused = host.api("POST", "/scenarios", {"registryUrl": "x", "scenarioRepository": "y", "registry": "hub"})
         self.assertIn(refused.status, (400, 422), refused)
 

@@ -1,6 +1,7 @@
 #include "operon/scenario_image/labels.hpp"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "operon/error.hpp"
@@ -78,7 +79,7 @@ TEST_CASE("a scenario, what it has from its base, and what is none") {
                 {"krknctl.title.global", "Krkn Base"},
                 {"krknctl.input_fields.global", R"([{"name":"tel","type":"Group","variable":null}])"},
                 {"krknctl.has_rollback", "True"},
-                {"krknctl.kubeconfig_path", "/home/krkn/.kube/config"}};
+                {"krknctl.privileged", "certainly"}};
   const auto read = read_labels(labels);
   REQUIRE(read.texts);
   CHECK(read.texts->fields.at(0).default_value == "60");
@@ -116,5 +117,22 @@ TEST_CASE("labels that make no sense say which") {
   CHECK(refusal(fields(std::string(10u << 20, 'x'))) == "label krknctl.input_fields is larger than 1024 KiB (label_bytes_max)");
   Labels labels;
   CHECK_THROWS_WITH(add_labels_of_command("LABEL krknctl.title=" + std::string(10u << 20, 'x'), labels),
+                    "a layer's command is larger than 4 MiB (command_bytes_max)");
+  CHECK_THROWS_WITH(add_labels_of_command("LABEL krknctl.title=" + std::string(2u << 20, 'x'), labels),
                     "label krknctl.title is larger than 1024 KiB (label_bytes_max)");
+}
+
+TEST_CASE("a command of quotes and brackets that never end is read in one go") {
+  for (const char* piece : {"krknctl.title=\"x ", "krknctl.title='x ", "krknctl.title=[x "}) {
+    std::string command = "LABEL ";
+    while (command.size() < 2'000'000) command += piece;
+    Labels labels;
+    const auto begin = std::chrono::steady_clock::now();
+    add_labels_of_command(command, labels);
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));  // minutes, if each one looked to the end
+    CHECK(labels.size() == 1);
+  }
+  Labels labels;
+  CHECK_THROWS_WITH(add_labels_of_command("LABEL " + std::string(command_bytes_max, 'x'), labels),
+                    "a layer's command is larger than 4 MiB (command_bytes_max)");
 }

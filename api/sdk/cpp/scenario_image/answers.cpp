@@ -1,19 +1,24 @@
 #include "operon/scenario_image/answers.hpp"
 
 #include "operon/error.hpp"
+#include "operon/scenario_image/names.hpp"
 
 namespace operon::scenario_image {
 
 namespace sr = kinds::scenario_registry;
 
 sr::Summary summary_of(const std::string& repository, const CatalogueEntry& entry) {
-  const bool by_digest = entry.name.starts_with("sha256:");
-  return {entry.name, repository + (by_digest ? "@" : ":") + entry.name, entry.image->digest, entry.image->size,
-          entry.image->last_modified};
+  return {entry.name, repository + (is_digest(entry.name) ? "@" : ":") + entry.name, entry.image->digest, entry.size, entry.last_modified};
 }
 
 sr::Scenario scenario_of(const std::string& repository, const CatalogueEntry& entry, bool globals) {
-  const auto labels = read_labels(entry.image->labels);
+  const auto labels = [&] {
+    try {
+      return read_labels(entry.image->labels);
+    } catch (const Error& e) {  // the image's fault, not the request's
+      throw Error(Code::data_loss, "image " + repository + " '" + entry.name + "': " + e.what());
+    }
+  }();
   const auto& texts = globals ? labels.globals : labels.texts;
   if (!texts) {
     throw Error(Code::not_found, globals ? "scenario '" + entry.name + "' has no globals"

@@ -84,9 +84,11 @@ size_t json_end(std::string_view text) {
 }
 
 /// A bare value has no end of its own: it goes on until another of our labels begins.
-size_t bare_end(std::string_view text) {
-  if (text.starts_with('[') || text.starts_with('{')) {
-    if (const size_t end = json_end(text); end != std::string_view::npos && ends_here(text.substr(end))) return end;
+size_t bare_end(std::string_view text, bool& json_in_vain) {
+  if (!json_in_vain && (text.starts_with('[') || text.starts_with('{'))) {
+    const size_t end = json_end(text);
+    json_in_vain = end == std::string_view::npos;
+    if (!json_in_vain && ends_here(text.substr(end))) return end;
   }
   for (size_t at = text.find(prefix); at != std::string_view::npos; at = text.find(prefix, at + 1)) {
     if (at > 0 && blank(text[at - 1]) && key_length(text.substr(at)) != 0) return at;
@@ -94,16 +96,24 @@ size_t bare_end(std::string_view text) {
   return text.size();
 }
 
-std::string take_value(std::string_view& text) {
+/// What has been looked for in vain up to the end of a command is not looked for again: reading stays linear.
+struct InVain {
+  bool double_quote = false, single_quote = false, json = false;
+};
+
+std::string take_value(std::string_view& text, InVain& in_vain) {
   if (!text.empty() && (text.front() == '"' || text.front() == '\'')) {
     const char quote = text.front();
-    if (const size_t end = closing_quote(text, quote); end != std::string_view::npos) {
+    bool& vain = quote == '"' ? in_vain.double_quote : in_vain.single_quote;
+    const size_t end = vain ? std::string_view::npos : closing_quote(text, quote);
+    vain = end == std::string_view::npos;
+    if (!vain) {
       const auto inside = text.substr(1, end - 1);
       text.remove_prefix(end + 1);
       return quote == '"' ? without_escapes(inside) : std::string(inside);
     }
   }
-  const size_t end = bare_end(text);
+  const size_t end = bare_end(text, in_vain.json);
   auto value = text.substr(0, end);
   text.remove_prefix(end);
   while (!value.empty() && blank(value.back())) value.remove_suffix(1);
@@ -158,24 +168,34 @@ void add_labels_of_command(std::string_view command, Labels& labels) {
   if (skip(command, "/bin/sh -c")) skip_blanks(command);
   if (skip(command, "#(nop)")) skip_blanks(command);
   if (!skip(command, "LABEL") || command.empty() || !blank(command.front())) return;
+  if (command.size() > command_bytes_max)
+    throw Error(Code::resource_exhausted,
+                "a layer's command is larger than " + std::to_string(command_bytes_max >> 20) + " MiB (command_bytes_max)");
+  InVain in_vain;
   for (skip_blanks(command); !command.empty(); skip_blanks(command)) {
     const size_t length = key_length(command);
     if (length == 0) return;  // the older `LABEL key value`: no krknctl label is written so
     const std::string name(command.substr(0, length));
     command.remove_prefix(length + 1);
-    std::string value = take_value(command);
-    if (!name.starts_with(prefix)) continue;
+    std::string value = take_value(command, in_vain);
+    if (!is_read(name)) continue;
     if (value.size() > label_bytes_max) too_large(name);
     labels.emplace(name, std::move(value));
   }
+}
+
+bool is_read(std::string_view label) {
+  static constexpr std::string_view names[] = {"krknctl.title",         "krknctl.description",        "krknctl.input_fields",
+                                               "krknctl.title.global",  "krknctl.description.global", "krknctl.input_fields.global",
+                                               "krknctl.is_a_scenario", "krknctl.has_rollback"};
+  return std::find(std::begin(names), std::end(names), label) != std::end(names);
 }
 
 ScenarioLabels read_labels(const Labels& labels) {
   ScenarioLabels read;
   read.is_scenario = flag_of(labels, "krknctl.is_a_scenario");
   read.has_rollback = flag_of(labels, "krknctl.has_rollback").value_or(false);
-  read.privileged = flag_of(labels, "krknctl.privileged").value_or(false);
-  if (const auto* path = find(labels, "krknctl.kubeconfig_path")) read.kubeconfig_path = *path;
+
   read.texts = texts_of(labels, "");
   read.globals = texts_of(labels, ".global");
   return read;

@@ -22,7 +22,9 @@ struct Waiting {
 
 }  // namespace
 
-HttpAnswer Transport::send(const operon::sdk::HttpRequest& request) {
+HttpAnswer Transport::send(operon::sdk::HttpRequest request, const Patience& patience) {
+  patience.check();
+  request.timeout = std::min(request.timeout, std::max(patience.left(), std::chrono::milliseconds(1)));
   auto waiting = std::make_shared<Waiting>();
   uint64_t key = 0;
   {
@@ -30,7 +32,6 @@ HttpAnswer Transport::send(const operon::sdk::HttpRequest& request) {
     if (stopped_) throw Error(Code::cancelled, "the registry is being closed");
     key = ++last_;
   }
-  ++sent_;
   auto operation = http_.request_async(request, [waiting](HttpAnswer answer, const std::optional<Error>& error) {
     std::lock_guard lock(waiting->mutex);
     waiting->answer = std::move(answer);
@@ -41,10 +42,16 @@ HttpAnswer Transport::send(const operon::sdk::HttpRequest& request) {
   {
     std::lock_guard lock(mutex_);
     if (stopped_) operation.cancel();
-    open_.emplace(key, std::move(operation));
+    open_.emplace(key, operation);
   }
   std::unique_lock lock(waiting->mutex);
-  waiting->ended.wait(lock, [&] { return waiting->done; });
+  const auto done = [&] { return waiting->done; };
+  if (!patience.wait(waiting->ended, lock, request.timeout + std::chrono::seconds(1), done)) {
+    lock.unlock();
+    operation.cancel();
+    lock.lock();
+    waiting->ended.wait(lock, done);  // a cancelled question is answered at once
+  }
   lock.unlock();
   {
     std::lock_guard open(mutex_);

@@ -11,7 +11,7 @@ namespace operon::scenario_image {
 /// `repository` is what a reference begins with: "quay.io/krkn-chaos/krkn-hub".
 kinds::scenario_registry::Summary summary_of(const std::string& repository, const CatalogueEntry&);
 
-/// Throws Error(not_found) for an image that is no scenario, or has no globals.
+/// Throws Error(not_found) for an image that is no scenario, or has no globals; data_loss for labels that make no sense.
 kinds::scenario_registry::Scenario scenario_of(const std::string& repository, const CatalogueEntry&, bool globals);
 
 /// The tag or digest that a request means. Throws Error(not_found) for the reference of another repository.

@@ -11,6 +11,7 @@
 
 #include "operon/scenario_image/fetch_pool.hpp"
 #include "operon/scenario_image/labels.hpp"
+#include "operon/scenario_image/patience.hpp"
 
 namespace operon::scenario_image {
 
@@ -33,23 +34,29 @@ struct Image {
 class Source {
  public:
   virtual ~Source() = default;
-  virtual std::vector<Tag> tags() = 0;
+  virtual std::vector<Tag> tags(const Patience&) = 0;
   /// What a tag names now; absent: only image() tells.
-  virtual std::optional<std::string> digest_of_tag(const std::string& tag) = 0;
-  virtual Image image(const std::string& tag_or_digest) = 0;
+  virtual std::optional<std::string> digest_of_tag(const std::string& tag, const Patience&) = 0;
+  virtual Image image(const std::string& tag_or_digest, const Patience&) = 0;
+  /// Ends what is under way: everything throws from then on.
+  virtual void stop() = 0;
 };
 
 struct CatalogueLimits {
   std::chrono::milliseconds tags_ms_max{60'000};       ///< how long a list of tags is taken for the present one
   std::chrono::milliseconds digest_ms_max{600'000};    ///< the same, for what a tag names
-  std::chrono::milliseconds failure_ms_max{60'000};    ///< how long a tag that could not be read is left alone
+  std::chrono::milliseconds failure_ms_max{60'000};    ///< how long what could not be read is left alone
+  std::chrono::milliseconds read_ms_max{60'000};       ///< for one image, in the background
   std::chrono::milliseconds list_wait_ms_max{25'000};  ///< then a list answers with what it has, and goes on behind
   size_t images_max = 20'000;
+  size_t images_bytes_max = 64u << 20;  ///< of labels
 };
 
 struct CatalogueEntry {
   std::string name;  ///< the tag; the digest when that was asked for
   std::shared_ptr<const Image> image;
+  std::optional<int64_t> size;               ///< as the list has it, else the image
+  std::optional<std::string> last_modified;  ///< the same
 };
 
 struct CatalogueList {
@@ -58,30 +65,30 @@ struct CatalogueList {
   std::chrono::milliseconds age{0};     ///< of the list of tags, when the registry could not be asked for a newer one
 };
 
-/// Thread-safe; a call blocks. Its tasks in the pool keep alive what they need of it.
+/// Thread-safe; a call blocks, no longer than its patience.
 class Catalogue {
  public:
   using Now = std::function<std::chrono::steady_clock::time_point()>;
-  /// A tag that is skipped and why, once for each reason; how far a long list is.
+  /// A tag that is skipped and why, once for each reason (an empty name: the list of tags); how far a long list is.
   struct Reports {
     std::function<void(const std::string& tag, const std::string& reason)> skipped;
     std::function<void(size_t read, size_t all)> progress;
   };
 
-  Catalogue(std::shared_ptr<Source>, FetchPool&, CatalogueLimits, Reports, Now = &std::chrono::steady_clock::now);
-  ~Catalogue();
+  Catalogue(std::shared_ptr<Source>, CatalogueLimits, Reports, Now = &std::chrono::steady_clock::now);
+  ~Catalogue();  ///< stops
 
   /// Throws what the source does when there is no list of tags, not even an old one.
-  CatalogueList list();
-  /// By tag or digest. Throws Error(not_found) also for an image that is no scenario, and what its labels have wrong.
-  CatalogueEntry find(const std::string& tag_or_digest);
-  size_t images() const;
-  /// Whoever waits in list() is sent away with Error(cancelled).
+  CatalogueList list(const Patience&);
+  /// By tag or digest, whether it is a scenario or not. Throws Error(not_found) for what the registry has not.
+  CatalogueEntry find(const std::string& tag_or_digest, const Patience&);
+  /// Ends what is under way; whoever waits is sent away with Error(cancelled).
   void stop();
 
  private:
   struct State;
   const std::shared_ptr<State> state_;
+  FetchPool pool_;  // last: its threads use the state
 };
 
 /// Signatures, attestations and the like are kept as tags, too.

@@ -1,16 +1,17 @@
-/// operon/scenario_image/fetch_pool.hpp: the few threads that ask a registry, so that a long list does not become as many requests at once.
+/// operon/scenario_image/fetch_pool.hpp: the few threads that read a catalogue's images, so that a long list does not become as many
+/// requests at once.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 namespace operon::scenario_image {
 
-/// Thread-safe. Threads are made with the first task.
+/// Thread-safe. A thread ends when there is nothing left to do.
 class FetchPool {
  public:
   static constexpr unsigned fetches_at_once_max = 8;
@@ -22,47 +23,53 @@ class FetchPool {
 
   /// `task` must not throw. After stop() it is dropped.
   void submit(std::function<void()> task) {
-    std::lock_guard lock(mutex_);
-    if (stopped_) return;
-    tasks_.push_back(std::move(task));
-    if (idle_ == 0 && threads_.size() < fetches_at_once_max) threads_.emplace_back([this] { work(); });
-    wake_.notify_one();
-  }
-
-  /// Drops what waits and returns when what runs has ended.
-  void stop() {
-    std::vector<std::thread> threads;
+    std::list<std::thread> ended;
     {
       std::lock_guard lock(mutex_);
+      if (stopped_) return;
+      tasks_.push_back(std::move(task));
+      ended.swap(ended_);
+      if (working_.size() < fetches_at_once_max) {
+        working_.emplace_front();
+        working_.front() = std::thread([this, self = working_.begin()] { work(self); });
+      }
+    }
+    for (auto& thread : ended) thread.join();
+  }
+
+  /// Drops what waits and returns when what runs has ended. Not from a task.
+  void stop() {
+    std::list<std::thread> ended;
+    {
+      std::unique_lock lock(mutex_);
       stopped_ = true;
       tasks_.clear();
-      threads.swap(threads_);
+      all_ended_.wait(lock, [this] { return working_.empty(); });
+      ended.swap(ended_);
     }
-    wake_.notify_all();
-    for (auto& thread : threads) thread.join();
+    for (auto& thread : ended) thread.join();
   }
 
  private:
-  void work() {
+  using Place = std::list<std::thread>::iterator;
+
+  void work(Place self) {
     std::unique_lock lock(mutex_);
-    for (;;) {
-      ++idle_;
-      wake_.wait(lock, [this] { return stopped_ || !tasks_.empty(); });
-      --idle_;
-      if (stopped_) return;
+    while (!stopped_ && !tasks_.empty()) {
       const auto task = std::move(tasks_.front());
       tasks_.pop_front();
       lock.unlock();
       task();
       lock.lock();
     }
+    ended_.splice(ended_.end(), working_, self);
+    all_ended_.notify_all();
   }
 
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable all_ended_;
   std::deque<std::function<void()>> tasks_;
-  std::vector<std::thread> threads_;
-  unsigned idle_ = 0;
+  std::list<std::thread> working_, ended_;
   bool stopped_ = false;
 };
 

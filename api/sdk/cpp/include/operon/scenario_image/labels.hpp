@@ -12,8 +12,9 @@
 
 namespace operon::scenario_image {
 
-inline constexpr size_t label_bytes_max = 1u << 20;  ///< of one label; a larger one is an error
-inline constexpr unsigned label_depth_max = 16;      ///< of JSON in a label
+inline constexpr size_t label_bytes_max = 1u << 20;    ///< of one label; a larger one is an error
+inline constexpr size_t command_bytes_max = 4u << 20;  ///< of a layer; a longer one is an error
+inline constexpr unsigned label_depth_max = 16;        ///< of JSON in a label
 
 using Labels = std::map<std::string, std::string, std::less<>>;
 
@@ -27,13 +28,14 @@ struct Texts {
   std::vector<fields::Field> fields;
 };
 
+/// Whether read_labels looks at it: others need not be kept.
+bool is_read(std::string_view label);
+
 /// What the labels say. `texts` absent: title or fields are missing, this is no scenario.
 struct ScenarioLabels {
   std::optional<Texts> texts, globals;
   std::optional<bool> is_scenario;  ///< absent: an image older than that label
   bool has_rollback = false;
-  bool privileged = false;
-  std::string kubeconfig_path;
 
   /// Belongs in a list of scenarios.
   bool listed() const { return texts && is_scenario.value_or(true); }

@@ -1,11 +1,12 @@
-/// operon/scenario_image/transport.hpp: requests of this plugin's own threads, all of which can be ended at once.
+/// operon/scenario_image/transport.hpp: blocking requests, bounded by the patience of whoever asks, all of
+/// which can be ended at once.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
 
+#include "operon/scenario_image/patience.hpp"
 #include "operon/sdk/services.hpp"
 
 namespace operon::scenario_image {
@@ -16,15 +17,12 @@ class Transport {
   explicit Transport(operon::sdk::Host host) : http_(std::move(host)) {}
 
   /// Blocks. Throws Error(unavailable, deadline_exceeded, resource_exhausted; cancelled after stop()).
-  operon::sdk::HttpAnswer send(const operon::sdk::HttpRequest&);
+  operon::sdk::HttpAnswer send(operon::sdk::HttpRequest, const Patience&);
   /// Ends what is under way; nothing is sent afterwards.
   void stop();
-  /// Requests that were sent.
-  uint64_t sent() const { return sent_; }
 
  private:
   const operon::sdk::Http http_;
-  std::atomic<uint64_t> sent_{0};
   std::mutex mutex_;
   bool stopped_ = false;
   uint64_t last_ = 0;
