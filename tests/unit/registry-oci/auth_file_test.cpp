@@ -4,6 +4,7 @@
 
 #include "operon/base64.hpp"
 #include "operon/error.hpp"
+#include "operon/scenario_image/reports.hpp"
 
 using namespace registry_oci;
 using operon::Error;
@@ -49,5 +50,6 @@ TEST_CASE("files of logins that make no sense are refused without a word of what
       CHECK(std::string(e.what()).find("canary") == std::string::npos);
     }
   }
-  CHECK_THROWS_WITH(read_small_file("/nowhere/config.json"), "cannot read /nowhere/config.json; does it exist, and may this user read it?");
+  CHECK_THROWS_WITH(operon::scenario_image::read_small_file("/nowhere/config.json"),
+                    "cannot read /nowhere/config.json; does it exist, and may this user read it?");
 }
