@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "core/base/idle_memory.hpp"
 #include "core/base/ids.hpp"
 #include "core/base/text.hpp"
 #include "core/kube/config.hpp"
-#include "idle_memory.hpp"
 #include "operon/error.hpp"
 
 namespace operon::data_provider {
@@ -154,7 +154,7 @@ steady_clock::time_point ClusterPool::let_go_of_idle() {
   quiet_ = quiet;
   lock.unlock();
   idle.clear();
-  if (release) release_idle_memory();
+  if (release) base::release_idle_memory();
   return next;
 }
 

@@ -3,8 +3,8 @@
 
 #include <exception>
 
+#include "core/base/idle_memory.hpp"
 #include "core/log/log.hpp"
-#include "idle_memory.hpp"
 #include "options.hpp"
 #include "server.hpp"
 
@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   log::start(options.log_format, options.log_level);
   try {
     data_provider::Server server(options);
-    data_provider::release_idle_memory();
+    base::release_idle_memory();
     int received = 0;
     sigwait(&ending, &received);
     log::info("stopping", {{"signal", received == SIGTERM ? "SIGTERM" : "SIGINT"}});

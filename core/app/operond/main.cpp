@@ -9,7 +9,9 @@
 #include "core/app/operond/check_plugins.hpp"
 #include "core/app/operond/host.hpp"
 #include "core/app/operond/process.hpp"
+#include "core/app/operond/quiet.hpp"
 #include "core/app/operond/signals.hpp"
+#include "core/base/idle_memory.hpp"
 #include "core/base/scrubber.hpp"
 #include "core/config/load.hpp"
 #include "core/log/log.hpp"
@@ -86,7 +88,12 @@ int serve(const CommandLine& line, const config::Surroundings& around, const con
     return exit_failure;
   }
   say_ready(host, loaded.settings, began);
-  while (signals.wait() == app::Signals::Event::reload) host.reload(config::load(line, around));
+  app::Quiet quiet;
+  for (auto event = app::Signals::Event::none; event != app::Signals::Event::stop;) {
+    event = signals.wait(quiet.until_next_look());
+    if (event == app::Signals::Event::reload) host.reload(config::load(line, around));
+    if (event == app::Signals::Event::none && quiet.due(app::cpu_seconds())) base::release_idle_memory();
+  }
 
   const auto grace = host.drain_time();
   log::info("stopping", {{"grace_seconds", std::to_string(grace.count() / 1000)}});

@@ -77,6 +77,12 @@ void prepare_process() {
   }
 }
 
+double cpu_seconds() {
+  rusage used{};
+  if (getrusage(RUSAGE_SELF, &used) != 0) return 0;
+  return seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+}
+
 uint64_t descriptors_max() {
   rlimit files{};
   return getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : UINT64_MAX;
@@ -104,9 +110,7 @@ void add_process_metrics(std::string_view version) {
     handles->threads.set(now.threads);
     handles->open.set(static_cast<double>(open_descriptors()));
     handles->max.set(static_cast<double>(descriptors_max()));
-    rusage used{};
-    if (getrusage(RUSAGE_SELF, &used) != 0) return;
-    const double cpu = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+    const double cpu = cpu_seconds();
     std::lock_guard lock(handles->mutex);
     handles->cpu.add(cpu - handles->cpu_before);
     handles->cpu_before = cpu;

@@ -10,6 +10,9 @@ namespace operon::app {
 /// arenas, as many descriptors as the system lets us have.
 void prepare_process();
 
+/// Used by this process, the kernel's share included.
+double cpu_seconds();
+
 /// How many descriptors this process may have open.
 uint64_t descriptors_max();
 

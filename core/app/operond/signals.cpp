@@ -37,9 +37,9 @@ Signals::~Signals() {
   thread_.join();
 }
 
-Signals::Event Signals::wait() {
+Signals::Event Signals::wait(std::chrono::milliseconds time) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return reload_ || (stops_ > 0 && !stop_taken_); });
+  if (!changed_.wait_for(lock, time, [&] { return reload_ || (stops_ > 0 && !stop_taken_); })) return Event::none;
   if (stops_ > 0) {
     stop_taken_ = true;
     return Event::stop;

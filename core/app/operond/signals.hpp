@@ -16,9 +16,9 @@ class Signals {
   Signals();
   ~Signals();
 
-  enum class Event { stop, reload };
-  /// Waits for the next one.
-  Event wait();
+  enum class Event { stop, reload, none };
+  /// Waits for the next one; `none` when it did not come in that time.
+  Event wait(std::chrono::milliseconds);
   /// True when a stop was asked for already.
   bool stop_asked() const;
   /// From now on the process lives at most so long.

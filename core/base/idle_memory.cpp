@@ -1,11 +1,11 @@
-#include "idle_memory.hpp"
+#include "core/base/idle_memory.hpp"
 
 #include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-namespace operon::data_provider {
+namespace operon::base {
 namespace {
 
 /// Segments that nobody can have written to: relocated data is in the writable ones, also where it is read-only afterwards.
@@ -29,4 +29,4 @@ void release_idle_memory() {
   dl_iterate_phdr(&release_text, &page);
 }
 
-}  // namespace operon::data_provider
+}  // namespace operon::base
