@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/ids.hpp"
-#include "core/base/json.hpp"
+#include "core/kube/json.hpp"
 #include "core/kube/status.hpp"
 
 namespace operon::kube {
@@ -21,18 +21,18 @@ std::string words(const char* verb, const Resource& resource, const Name& name) 
   return text + name.name;
 }
 
-json object_in(const Response& response, const std::string& what) {
+json object_in(const Response& response, const std::string& what, ManagedFields managed) {
   if (response.status / 100 != 2) throw error_of(response, what);
   try {
-    return base::parse_json(response.body, answer_limits);
+    return parse_answer(response.body, answer_limits, managed);
   } catch (const Error& e) {
     throw Error(Code::data_loss, what + ": the answer is no JSON: " + e.what());
   }
 }
 
-json answer_in(const Result& result, const std::string& what) {
+json answer_in(const Result& result, const std::string& what, ManagedFields managed = ManagedFields::keep) {
   if (const auto* error = std::get_if<Error>(&result)) throw Error(*error);
-  return object_in(std::get<Response>(result), what);
+  return object_in(std::get<Response>(result), what, managed);
 }
 
 Request object_request(const char* method, const Resource& resource, const Name& name, std::string body, std::string type) {
@@ -53,7 +53,9 @@ std::string text_at(const json& object, const char* pointer) {
 
 json Api::answer(Request request, Repeat repeat, const std::string& what) const {
   request.timeout = timeout_;
-  return answer_in(send(*client_, std::move(request), {.repeat = repeat}).result, what);
+  // Whoever writes has no use for the list of who wrote what.
+  const auto managed = request.method == "GET" ? ManagedFields::keep : ManagedFields::leave_out;
+  return answer_in(send(*client_, std::move(request), {.repeat = repeat}).result, what, managed);
 }
 
 json Api::get(const Resource& resource, const Name& name) const {
@@ -98,7 +100,7 @@ json Api::create(const Resource& resource, const std::string& name_space, json o
   // With a name of its own a repeated create meets the first one; a generated name would make a second object.
   const auto outcome = send(*client_, std::move(request), {.repeat = name.empty() ? Repeat::unsafe : Repeat::safe});
   try {
-    return answer_in(outcome.result, what);
+    return answer_in(outcome.result, what, ManagedFields::leave_out);
   } catch (const Error& e) {
     if (!is_already_exists(e) || !outcome.maybe_done_before) throw;
     json there = get(resource, {name_space, name});

@@ -1,5 +1,5 @@
 /// core/kube/api.hpp: what one does with objects of the API: get, list, create, apply, update, patch, delete. Blocking; retried where that
-/// is safe.
+/// is safe. What a write answers has no metadata.managedFields.
 #pragma once
 
 #include <chrono>

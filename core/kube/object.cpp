@@ -7,8 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "core/base/json.hpp"
 #include "core/base/text.hpp"
+#include "core/kube/json.hpp"
 
 namespace operon::kube {
 namespace {
@@ -186,7 +186,7 @@ std::string_view Object::name() const {
 }
 
 nlohmann::json Object::parse() const {
-  return base::parse_json(json(), {16u << 20, 128, 2'000'000, true});
+  return parse_answer(json(), {16u << 20, 128, 2'000'000, true});
 }
 
 uint64_t version_number(std::string_view text) {

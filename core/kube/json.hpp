@@ -1,0 +1,17 @@
+/// core/kube/json.hpp: JSON that an API server wrote.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "core/base/json.hpp"
+
+namespace operon::kube {
+
+enum class ManagedFields { keep, leave_out };
+
+/// As base::parse_json, rules and errors alike, at a third of its cost: for text that is right but for mishaps. An object's
+/// metadata.managedFields, often the longer half of it, can be left out.
+nlohmann::json parse_answer(std::string_view text, const base::JsonLimits&, ManagedFields = ManagedFields::keep);
+
+}  // namespace operon::kube
