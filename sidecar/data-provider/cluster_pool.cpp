@@ -73,12 +73,13 @@ ClusterPool::~ClusterPool() {
   janitor_.join();
 }
 
-ClusterPool::Cluster ClusterPool::known(const std::string& digest) {
+/// With the lock held.
+const ClusterPool::Cluster* ClusterPool::known(const std::string& digest) {
   const auto found = by_digest_.find(digest);
   if (found == by_digest_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, found->second);
   used_now();
-  return found->second->cluster;
+  return &found->second->cluster;
 }
 
 /// The first entry is. With the lock held.
@@ -99,7 +100,7 @@ ClusterPool::Cluster ClusterPool::get(std::string_view kubeconfig_base64) {
   std::string digest = base::sha256_hex(kubeconfig_base64);
   {
     std::lock_guard lock(mutex_);
-    if (auto cluster = known(digest)) return cluster;
+    if (const auto* cluster = known(digest)) return *cluster;
   }
   // Without the lock: reading a kubeconfig takes its time, and the others need not wait for it.
   auto config = argument([&] {
@@ -110,16 +111,18 @@ ClusterPool::Cluster ClusterPool::get(std::string_view kubeconfig_base64) {
   client_limits.requests_max = limits_.requests_per_cluster_max;
   client_limits.connections_kept_max = 2;
   client_limits.response_bytes_max = limits_.response_bytes_max;
-  Cluster cluster(new kube::Client(std::move(config), client_limits), [graveyard = graveyard_](kube::Client* ended) {
+  Cluster cluster;
+  cluster.client = Client(new kube::Client(std::move(config), client_limits), [graveyard = graveyard_](kube::Client* ended) {
     std::lock_guard lock(graveyard->mutex);
     graveyard->clients.emplace_back(ended);
     graveyard->filled.notify_one();
   });
+  cluster.nodes = std::make_shared<SharedList>(limits_.nodes);
   Cluster dropped;  // after the lock
   std::lock_guard lock(mutex_);
-  if (auto other = known(digest)) {  // somebody else was faster
+  if (const auto* other = known(digest)) {  // somebody else was faster
     dropped = std::move(cluster);
-    return other;
+    return *other;
   }
   entries_.push_front({std::move(digest), cluster, {}});
   by_digest_.emplace(entries_.front().digest, entries_.begin());
@@ -152,6 +155,9 @@ steady_clock::time_point ClusterPool::let_go_of_idle() {
   if (!quiet) next = std::min(next, entries_.front().used + limits_.quiet_ms);
   const bool release = quiet && (!quiet_ || !idle.empty());
   quiet_ = quiet;
+  if (release) {
+    for (const auto& entry : entries_) entry.cluster.nodes->forget();
+  }
   lock.unlock();
   idle.clear();
   if (release) base::release_idle_memory();

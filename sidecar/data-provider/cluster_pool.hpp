@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/kube/client.hpp"
+#include "shared_list.hpp"
 
 namespace operon::data_provider {
 
@@ -25,13 +26,18 @@ struct ClusterPoolLimits {
   size_t response_bytes_max = 8u << 20;       ///< of one answer of an API server
   size_t kubeconfig_bytes_max = 1u << 20;     ///< decoded
   unsigned requests_per_cluster_max = 256;    ///< in hand
+  SharedListLimits nodes;
 };
 
 /// Thread-safe. A kubeconfig is known by its digest: the same text means the same cluster and the same credentials, so whoever has it may
 /// use the connection. The texts themselves are not kept beyond what the connection needs.
 class ClusterPool {
  public:
-  using Cluster = std::shared_ptr<kube::Client>;
+  using Client = std::shared_ptr<kube::Client>;
+  struct Cluster {
+    Client client;
+    std::shared_ptr<SharedList> nodes;
+  };
 
   explicit ClusterPool(ClusterPoolLimits);
   ~ClusterPool();  ///< ends the connections that are left; no Cluster may be in use any more
@@ -51,7 +57,7 @@ class ClusterPool {
   };
   using Entries = std::list<Entry>;  // the one used last in front
 
-  Cluster known(const std::string& digest);
+  const Cluster* known(const std::string& digest);
   void used_now();
   void tidy_up();
   void look_again_at(std::chrono::steady_clock::time_point);

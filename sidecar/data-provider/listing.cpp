@@ -57,7 +57,7 @@ std::string read_page(const kube::Response& response, const std::string& what, N
 
 }  // namespace
 
-Listing::Listing(ClusterPool::Cluster cluster, ListQuery query, ListSink sink, const ListingLimits& limits,
+Listing::Listing(ClusterPool::Client cluster, ListQuery query, ListSink sink, const ListingLimits& limits,
                  steady_clock::time_point deadline)
     : cluster_(std::move(cluster)),
       query_(std::move(query)),

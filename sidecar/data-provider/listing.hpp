@@ -43,7 +43,7 @@ struct ListSink {
 /// One listing on its way. Only metadata is asked for. Repeats what is safe to repeat.
 class Listing : public std::enable_shared_from_this<Listing> {
  public:
-  Listing(ClusterPool::Cluster, ListQuery, ListSink, const ListingLimits&, std::chrono::steady_clock::time_point deadline);
+  Listing(ClusterPool::Client, ListQuery, ListSink, const ListingLimits&, std::chrono::steady_clock::time_point deadline);
 
   /// `done` may come before this returns. Throws Error(invalid_argument) for a namespace that cannot be one; then `done` does not come.
   void start();
@@ -59,7 +59,7 @@ class Listing : public std::enable_shared_from_this<Listing> {
   void remember(kube::Client::Id);
   bool is_cancelled();
 
-  const ClusterPool::Cluster cluster_;
+  const ClusterPool::Client cluster_;
   ListQuery query_;
   ListSink sink_;
   const ListingLimits limits_;

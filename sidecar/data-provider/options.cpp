@@ -19,6 +19,7 @@ constexpr const char* footer =
 
 constexpr unsigned clusters_max_most = 10'000;
 constexpr unsigned seconds_most = 86'400;
+constexpr unsigned nodes_age_ms_most = 60'000;
 
 std::string variable_of(const std::string& flag) {
   std::string name = "OPERON_DATA_PROVIDER_";
@@ -45,6 +46,7 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
     return app.add_option(flag, value, text)->envname(variable_of(flag))->capture_default_str();
   };
   unsigned idle_s = static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(options.clusters.idle_ms_max).count());
+  unsigned nodes_age_ms = static_cast<unsigned>(options.clusters.nodes.age_ms_max.count());
   unsigned drain_s = static_cast<unsigned>(options.drain.count());
   std::string kubectl = options.kubectl.program.string();
   add("--listen", options.listen, "HOST:PORT or unix:PATH; may be repeated")->check(check_address);
@@ -52,6 +54,8 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
       ->envname(variable_of("--allow-link-local"));
   add("--clusters-max", options.clusters.clusters_max, "Clusters whose connections are kept")->check(CLI::Range(1u, clusters_max_most));
   add("--cluster-idle-seconds", idle_s, "Connections are closed when nobody asked for this long")->check(CLI::Range(1u, seconds_most));
+  add("--nodes-max-age-ms", nodes_age_ms, "GetNodes may answer what another call listed, if it is not older; 0: each call lists")
+      ->check(CLI::Range(0u, nodes_age_ms_most));
   add("--calls-max", options.calls.calls_max, "Calls going on at once; more are refused")->check(CLI::Range(1u, 10'000u));
   add("--kubectl-allow", options.kubectl.allowed,
       "A kubectl command for ExecuteKubectl (\"get\", \"rollout status\"); may be repeated. None: ExecuteKubectl is off")
@@ -78,6 +82,7 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_code) {
     return false;
   }
   options.clusters.idle_ms_max = std::chrono::seconds(idle_s);
+  options.clusters.nodes.age_ms_max = std::chrono::milliseconds(nodes_age_ms);
   options.drain = std::chrono::seconds(drain_s);
   options.kubectl.program = kubectl;
   options.kubectl.link_local = options.clusters.link_local;

@@ -33,6 +33,10 @@ milliseconds time_left(const CallbackServerContext& context, const CallLimits& l
   return std::clamp<milliseconds>(left, milliseconds(0), limits.call_s_max);
 }
 
+kube::Resource core_resource(const char* plural, bool namespaced) {
+  return {"", "v1", plural, namespaced};
+}
+
 /// A call, from its request to its status; deletes itself when gRPC is done with it. Subclasses see to it that finish() comes once.
 class Call : public ServerUnaryReactor {
  public:
@@ -100,7 +104,7 @@ class ListCall final : public Call {
                     if (next) next(std::move(token));
                     finish();
                   }};
-    listing_ = std::make_shared<Listing>(provider_.clusters.get(kubeconfig_base64), std::move(query), std::move(sink),
+    listing_ = std::make_shared<Listing>(provider_.clusters.get(kubeconfig_base64).client, std::move(query), std::move(sink),
                                          provider_.options.listing, deadline);
     listing_->start();
   }
@@ -111,6 +115,50 @@ class ListCall final : public Call {
 
  private:
   std::shared_ptr<Listing> listing_;
+};
+
+/// Of all calls for one cluster's nodes at nearly the same time, the first lists them.
+class NodesCall final : public Call {
+ public:
+  explicit NodesCall(Provider& provider) : Call(provider, "GetNodes") {}
+
+  void start(const CallbackServerContext& context, const std::string& kubeconfig_base64, dataprovider::GetNodesResponse& response) {
+    const auto cluster = provider_.clusters.get(kubeconfig_base64);
+    asked_ = std::make_shared<SharedList::Asked>();
+    asked_->deadline = steady_clock::now() + time_left(context, provider_.options.calls);
+    asked_->done = [this, &response](const Error* error, const SharedList::Names& names) {
+      if (error) return finish(*error);
+      for (const auto& name : names) response.add_nodes(name);
+      finish();
+    };
+    asked_->begin = [client = cluster.client, limits = provider_.options.listing](auto deadline, SharedList::Ended ended) {
+      return list(client, limits, deadline, std::move(ended));
+    };
+    list_ = cluster.nodes;
+    list_->ask(asked_);
+  }
+
+  void OnCancel() override {
+    if (list_) list_->cancel(asked_);
+  }
+
+ private:
+  static SharedList::Cancel list(const ClusterPool::Client& client, const ListingLimits& limits, steady_clock::time_point deadline,
+                                 SharedList::Ended ended) {
+    kube::ListOptions options;
+    options.limit = 0;
+    auto names = std::make_shared<SharedList::Names>();
+    ListSink sink{
+        [names](std::string_view name, std::string_view) { names->emplace_back(name); }, [names] { names->clear(); },
+        [names, ended = std::move(ended)](std::optional<Error> error, const std::string&) { ended(std::move(error), std::move(*names)); }};
+    auto listing =
+        std::make_shared<Listing>(client, ListQuery{core_resource("nodes", false), options, true}, std::move(sink), limits, deadline);
+    listing->start();
+    return [listing] { listing->cancel(); };
+  }
+
+  std::shared_ptr<SharedList> list_;
+  std::shared_ptr<SharedList::Asked> asked_;
 };
 
 class KubectlCall final : public Call {
@@ -169,10 +217,6 @@ class KubectlCall final : public Call {
   Cancellation cancellation_;
 };
 
-kube::Resource core_resource(const char* plural, bool namespaced) {
-  return {"", "v1", plural, namespaced};
-}
-
 template <class Request>
 kube::ListOptions options_of(const Request& request) {
   kube::ListOptions options;
@@ -190,15 +234,8 @@ class Service final : public dataprovider::DataProviderService::CallbackService 
 
   ServerUnaryReactor* GetNodes(CallbackServerContext* context, const dataprovider::GetNodesRequest* request,
                                dataprovider::GetNodesResponse* response) override {
-    auto* call = new ListCall(provider_, "GetNodes");
-    return call->begin([&] {
-      kube::ListOptions options;
-      options.limit = 0;
-      call->start(
-          *context, request->kubeconfig_base64(), {core_resource("nodes", false), options, true},
-          [response](std::string_view name, std::string_view) { response->add_nodes(name.data(), name.size()); },
-          [response] { response->clear_nodes(); }, {});
-    });
+    auto* call = new NodesCall(provider_);
+    return call->begin([&] { call->start(*context, request->kubeconfig_base64(), *response); });
   }
 
   ServerUnaryReactor* GetPods(CallbackServerContext* context, const dataprovider::GetPodsRequest* request,

@@ -32,7 +32,8 @@ class Provider:
     def __init__(self, *arguments, listen=None, env=None):
         self.folder = tempfile.TemporaryDirectory(prefix="data-provider-")
         self.address = listen or f"127.0.0.1:{free_port()}"
-        self.arguments, self.env = arguments, env or {}
+        # What a test changes is to be seen at once, unless it says otherwise.
+        self.arguments, self.env = arguments, {"OPERON_DATA_PROVIDER_NODES_MAX_AGE_MS": "0", **(env or {})}
         self.log_path = pathlib.Path(self.folder.name) / "log"
 
     def __enter__(self):
