@@ -31,6 +31,7 @@ void work(int argc, char** argv) {
   const int at_once = std::stoi(argv[3]);
   operon::grpc_client::DataProviderSettings settings;
   settings.address = argv[1];
+  settings.calls_max = settings.calls_per_cluster_max = static_cast<unsigned>(at_once) + 1;
   DataProvider provider(settings, operon::base::system_clock());
   const size_t nodes = provider.nodes(kubeconfig).size();  // the connections are open now, on both sides
 
