@@ -10,7 +10,14 @@ namespace operon::rest {
 
 namespace {
 
-http::Response failed(const http::Request& request, const Error& e) {
+/// Callers are judged before any handler: what a handler meets is a refusal of this host's own credentials.
+Error seen_by_caller(const Error& e) {
+  if (e.code() != Code::unauthenticated && e.code() != Code::permission_denied) return e;
+  return Error(Code::unavailable, "this host was refused: " + std::string(e.what()));
+}
+
+http::Response failed(const http::Request& request, const Error& error) {
+  const Error e = seen_by_caller(error);
   if (http::status_of(e.code()) == 500) {
     log::error("a request failed", {{"method", http::to_string(request.method)}, {"path", request.path}, {"reason", e.what()}});
   }

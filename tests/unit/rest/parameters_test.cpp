@@ -52,4 +52,9 @@ TEST_CASE("whatever a handler throws becomes the error body, without secrets") {
       answer_of([](const http::Request&) -> http::Response { throw Error(Code::resource_exhausted, "full").with_retry_after_ms(2500); });
   CHECK(later.status == 429);
   CHECK(later.headers == std::vector<std::pair<std::string, std::string>>{{"Retry-After", "3"}});
+  for (const auto code : {Code::unauthenticated, Code::permission_denied}) {
+    const auto ours = answer_of([code](const http::Request&) -> http::Response { throw Error(code, "get secrets t: no"); });
+    CHECK(ours.status == 503);
+    CHECK(ours.body == "{\"error\":\"unavailable\",\"message\":\"this host was refused: get secrets t: no\"}\n");
+  }
 }
