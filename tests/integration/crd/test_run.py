@@ -125,6 +125,7 @@ class Changed(CrdTest):
         for change in self.CHANGES:
             with self.subTest(change=change):
                 self.refuse("accepted", change, "cannot change once the run is accepted; apply a new Run")
+                self.refuse("accepted", change, next(iter(change)))
         self.patch("run", "accepted", {"metadata": {"labels": {"team": "a"}}})
         self.patch("run", "accepted", {"spec": {"stop": True}})
 
