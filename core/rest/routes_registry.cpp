@@ -47,10 +47,13 @@ http::Response list(Services& s, const http::Request& request) {
   auto scenarios = json::array(), failed = json::array();
   const auto all = clients(s, request);
   std::optional<Error> last;
+  sr::ListState state;
   for (const auto& client : all) {
     try {
-      for (const auto& summary : client.list(std::nullopt, s.settings.scenarios_max))
-        scenarios.push_back(entry_of(summary_json(summary), summary, client.name()));
+      const auto listed = client.list(std::nullopt, s.settings.scenarios_max);
+      for (const auto& summary : listed.scenarios) scenarios.push_back(entry_of(summary_json(summary), summary, client.name()));
+      state.partial = state.partial || listed.state.partial;
+      state.age_ms = std::max(state.age_ms, listed.state.age_ms);
     } catch (const Error& e) {
       last = scrubbed(e);
       failed.push_back({{"registry", client.name()}, {"message", last->what()}});
@@ -59,7 +62,9 @@ http::Response list(Services& s, const http::Request& request) {
   if (last && failed.size() == all.size()) return http::to_gateway_response(*last);
   json answer = {{"scenarios", std::move(scenarios)}};
   if (!failed.empty()) answer["failed"] = std::move(failed);
-  return json_answer(200, answer);
+  auto whole = json_answer(200, answer);
+  say_how_whole(whole, state);
+  return whole;
 }
 
 /// Globals are extra: a registry without them, or in trouble with them, does not take the scenario away.
@@ -81,6 +86,7 @@ http::Response detail(Services& s, const http::Request& request) {
       const auto scenario = client.detail(wanted);
       json answer = entry_of(scenario_json(scenario), scenario.summary, client.name());
       answer.erase("last_modified");
+      if (scenario.has_rollback) answer["has_rollback"] = true;
       answer["globals"] = globals_of(client, wanted);
       return json_answer(200, answer);
     } catch (const Error& e) {
