@@ -110,7 +110,7 @@ std::vector<Tag> Catalogue::State::present_tags(const Patience& patience, millis
     if (!tags_since || !may_pass(e.code())) throw;
     const bool news = tags_failure != e.what();
     tags_failure = e.what();
-    tags_again = now() + limits.failure_ms_max;
+    tags_again = now() + std::min(limits.failure_ms_max, limits.tags_ms_max);
     age = std::chrono::duration_cast<milliseconds>(now() - *tags_since);
     auto old = tags;
     lock.unlock();
@@ -183,7 +183,6 @@ Known Catalogue::State::look(const Tag& tag, const Patience& patience) {
 void Catalogue::State::refresh(const Tag& tag) {
   const Known fresh = look(tag, Patience(limits.read_ms_max));
   bool news = false;
-  size_t left = 0, all = 0;
   {
     std::lock_guard lock(mutex);
     Known& before = known[tag.name];
@@ -195,12 +194,13 @@ void Catalogue::State::refresh(const Tag& tag) {
       before.failed_digest = fresh.failed_digest;
       before.until = fresh.until;
     }
-    pending.erase(tag.name);
-    left = pending.size();
-    all = tags.size();
-    read.notify_all();
   }
-  if (news && reports.skipped) reports.skipped(tag.name, fresh.failure);
+  if (news && reports.skipped) reports.skipped(tag.name, fresh.failure);  // before a list without it is answered
+  std::unique_lock lock(mutex);
+  pending.erase(tag.name);
+  const size_t left = pending.size(), all = tags.size();
+  read.notify_all();
+  lock.unlock();
   if (reports.progress && left != 0 && left % progress_every == 0) reports.progress(all - std::min(left, all), all);
 }
 
