@@ -25,7 +25,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   operon::scenario_image::Labels labels;
   for (auto rest = text; !rest.empty();) {
     const auto line = rest.substr(0, rest.find('\n'));
-    operon::scenario_image::add_labels_of_command(line, labels);
+    try {
+      operon::scenario_image::add_labels_of_command(line, labels);
+    } catch (const operon::Error&) {
+    }
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
   }
   read(labels);

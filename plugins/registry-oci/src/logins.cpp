@@ -53,7 +53,8 @@ std::string read_secret(const operon::sdk::Host& host, const Call& call, const s
 Logins::Logins(operon::sdk::Host host, std::string file, std::string secret, const Address& address)
     : host_(std::move(host)), file_(std::move(file)), secret_(std::move(secret)) {
   if (!file_.empty() && !secret_.empty())
-    throw Error(Code::invalid_argument, "authFile and authSecret: only one of them can be the source of the login").with_field("authSecret");
+    throw Error(Code::invalid_argument, "authFile and authSecret: only one of them can be the source of the login")
+        .with_field("authSecret");
   // The Secret is not looked at: the host starts without its cluster, too.
   if (!file_.empty()) credentials_of(operon::scenario_image::read_small_file(file_), address);
 }

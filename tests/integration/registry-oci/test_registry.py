@@ -1,15 +1,14 @@
 """registry-oci against a real registry: every kind of manifest, logins, caching, what is broken in it."""
 
 import base64
-import http.server
 import json
 import tempfile
-import threading
 import unittest
 from pathlib import Path
 
 from image_registry import FIELDS, GLOBALS, ImageRegistry, TokenServer, labels
 from operon_harness import Host
+from played_registry import PlayedRegistry
 
 REPOSITORY = "krkn-chaos/krkn-hub"
 
@@ -122,31 +121,9 @@ class Strange(unittest.TestCase):
     """What a well-behaved registry does not do, by a server that answers as it is told."""
 
     def setUp(self):
-        self.answers, self.seen = {}, []
-        test = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                test.seen.append((self.path, self.headers.get("Authorization")))
-                answer = test.answers.get(self.path.split("?")[0], (404, {}, b"{}"))
-                status, headers, body = answer(self.path) if callable(answer) else answer
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body if self.command == "GET" else b"")
-
-            do_HEAD = do_GET
-
-            def log_message(self, *_):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.addCleanup(self.server.server_close)
-        self.addCleanup(self.server.shutdown)
-        self.name = f"127.0.0.1:{self.server.server_port}"
-        self.host = self.enterContext(host_of(self, "plugins.hub.config.tagsMax=100"))
-        self.tags = f"/v2/{REPOSITORY}/tags/list"
+        self.played = self.enterContext(PlayedRegistry(REPOSITORY))
+        self.answers, self.name, self.tags = self.played.answers, self.played.name, self.played.tags_path
+        self.host = self.enterContext(host_of(self.played, "plugins.hub.config.tagsMax=100"))
 
     def listed(self):
         return self.host.api("POST", "/scenarios", {"registry": "hub"})
@@ -192,27 +169,13 @@ class Strange(unittest.TestCase):
         self.assertIn("nested deeper than 32", self.host.log_text())
 
     def test_a_redirect_to_another_host_carries_no_login(self):
-        elsewhere = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                elsewhere.append(self.headers.get("Authorization"))
-                self.send_response(200)
-                self.send_header("Content-Length", "11")
-                self.end_headers()
-                self.wfile.write(b'{"tags":[]}')
-
-            def log_message(self, *_):
-                pass
-        other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=other.serve_forever, daemon=True).start()
-        self.addCleanup(other.server_close)
-        self.addCleanup(other.shutdown)
-        self.answers[self.tags] = (307, {"Location": f"http://127.0.0.1:{other.server_port}/x"}, b"")
+        other = self.enterContext(PlayedRegistry())
+        other.answers["/x"] = (200, {}, b'{"tags":[]}')
+        self.answers[self.tags] = (307, {"Location": f"http://{other.name}/x"}, b"")
         answer = self.host.api("POST", "/scenarios", {"registryUrl": self.name, "scenarioRepository": REPOSITORY, "insecure": True, "username": "a", "password": "b"})
         self.assertEqual([], names(answer))
-        self.assertEqual([None], elsewhere)
-        self.assertTrue(self.seen[0][1].startswith("Basic "))
+        self.assertEqual([("/x", None)], other.seen)
+        self.assertTrue(self.played.seen[0][1].startswith("Basic "))
 
     def test_a_challenge_without_sense(self):
         for header in ("", "Bearer", 'Bearer realm="ftp://x"', 'Bearer realm="', "Negotiate", 'Digest realm="x", nonce="y"', 'Bearer realm="http://127.0.0.1:1/"'):

@@ -121,8 +121,7 @@ std::string take_value(std::string_view& text, InVain& in_vain) {
 }
 
 [[noreturn]] void too_large(const std::string& name) {
-  throw Error(Code::resource_exhausted,
-              "label " + name + " is larger than " + std::to_string(label_bytes_max >> 10) + " KiB (label_bytes_max)");
+  throw Error(Code::data_loss, "label " + name + " is larger than " + std::to_string(label_bytes_max >> 10) + " KiB (label_bytes_max)");
 }
 
 const std::string* find(const Labels& labels, const std::string& name) {
@@ -169,7 +168,7 @@ void add_labels_of_command(std::string_view command, Labels& labels) {
   if (skip(command, "#(nop)")) skip_blanks(command);
   if (!skip(command, "LABEL") || command.empty() || !blank(command.front())) return;
   if (command.size() > command_bytes_max)
-    throw Error(Code::resource_exhausted,
+    throw Error(Code::data_loss,
                 "a layer's command is larger than " + std::to_string(command_bytes_max >> 20) + " MiB (command_bytes_max)");
   InVain in_vain;
   for (skip_blanks(command); !command.empty(); skip_blanks(command)) {

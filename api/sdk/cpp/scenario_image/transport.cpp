@@ -24,6 +24,7 @@ struct Waiting {
 
 HttpAnswer Transport::send(operon::sdk::HttpRequest request, const Patience& patience) {
   patience.check();
+  request.link_local = false;
   request.timeout = std::min(request.timeout, std::max(patience.left(), std::chrono::milliseconds(1)));
   auto waiting = std::make_shared<Waiting>();
   uint64_t key = 0;
@@ -46,7 +47,8 @@ HttpAnswer Transport::send(operon::sdk::HttpRequest request, const Patience& pat
   }
   std::unique_lock lock(waiting->mutex);
   const auto done = [&] { return waiting->done; };
-  if (!patience.wait(waiting->ended, lock, request.timeout + std::chrono::seconds(1), done)) {
+  const bool in_time = patience.wait(waiting->ended, lock, request.timeout + std::chrono::seconds(1), done);
+  if (!in_time) {
     lock.unlock();
     operation.cancel();
     lock.lock();
@@ -57,8 +59,11 @@ HttpAnswer Transport::send(operon::sdk::HttpRequest request, const Patience& pat
     std::lock_guard open(mutex_);
     open_.erase(key);
   }
-  if (waiting->error) throw std::move(*waiting->error);
-  return std::move(waiting->answer);
+  if (!waiting->error) return std::move(waiting->answer);
+  if (!in_time && waiting->error->code() == Code::cancelled) throw Error(Code::deadline_exceeded, "there was no answer in time");
+  // Too much of an answer, or too many requests at once: neither is for whoever asked the host to put right.
+  if (waiting->error->code() == Code::resource_exhausted) throw Error(Code::unavailable, waiting->error->what());
+  throw std::move(*waiting->error);
 }
 
 void Transport::stop() {

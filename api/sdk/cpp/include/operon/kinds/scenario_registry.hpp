@@ -55,7 +55,7 @@ struct Scenario {
   Summary summary;
   std::string title, description;
   std::vector<fields::Field> fields;
-  std::string run;  ///< JSON text, opaque to the host, handed to the runner; empty when there is none
+  std::string run;            ///< JSON text, opaque to the host, handed to the runner; empty when there is none
   bool has_rollback = false;  ///< the scenario can undo what it did
 };
 

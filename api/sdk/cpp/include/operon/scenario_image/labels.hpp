@@ -18,7 +18,7 @@ inline constexpr unsigned label_depth_max = 16;        ///< of JSON in a label
 using Labels = std::map<std::string, std::string, std::less<>>;
 
 /// Adds the `krknctl.` labels that a layer's command sets and `labels` has not got: `LABEL a=b c="d"` as BuildKit writes it, or with
-/// `/bin/sh -c #(nop) ` before it. A command that is no LABEL sets none. Throws Error(resource_exhausted) for a label that is too large.
+/// `/bin/sh -c #(nop) ` before it. A command that is no LABEL sets none. Throws Error(data_loss) for a label that is too large.
 void add_labels_of_command(std::string_view command, Labels& labels);
 
 /// Title, description and fields of a scenario, or of its base image.
@@ -40,7 +40,7 @@ struct ScenarioLabels {
   bool listed() const { return texts && is_scenario.value_or(true); }
 };
 
-/// Throws Error(invalid_argument, resource_exhausted) naming the label, and for fields the field and its attribute.
+/// Throws Error(invalid_argument, data_loss) naming the label, and for fields the field and its attribute.
 ScenarioLabels read_labels(const Labels&);
 
 }  // namespace operon::scenario_image

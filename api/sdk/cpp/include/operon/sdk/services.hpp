@@ -97,6 +97,7 @@ struct HttpRequest {
   std::string ca_bundle{};           ///< PEM of the authorities to trust instead of the system's
   bool skip_tls = false;             ///< https without looking at the certificate
   bool follow_redirects = true;      ///< credentials never go to another host
+  bool link_local = true;            ///< whether link-local and cloud metadata addresses may be asked
 };
 struct HttpAnswer {
   int status = 0;
@@ -145,7 +146,8 @@ class Http {
             {"bodyBytesMax", request.body_bytes_max},
             {"caBundle", request.ca_bundle},
             {"skipTls", request.skip_tls},
-            {"followRedirects", request.follow_redirects}};
+            {"followRedirects", request.follow_redirects},
+            {"linkLocal", request.link_local}};
   }
   static OnChunk appending(std::string& body) {
     return [&body](Stream stream, std::string_view bytes) {
