@@ -42,7 +42,7 @@ std::string read_secret(const operon::sdk::Host& host, const Call& call, const s
   const auto* packed = text_at(secret, "data", secret_key);
   if (packed == nullptr)
     throw Error(Code::invalid_argument,
-                "Secret " + name + " (authSecret) has no key " + secret_key + ": it must be of type kubernetes.io/dockerconfigjson");
+                "Secret " + name + " (authSecret) has no key " + secret_key + " and must be of type kubernetes.io/dockerconfigjson");
   auto text = operon::base64_decode(*packed);
   if (!text) throw Error(Code::invalid_argument, "Secret " + name + " (authSecret): its key " + secret_key + " is not base64");
   return std::move(*text);
@@ -53,7 +53,7 @@ std::string read_secret(const operon::sdk::Host& host, const Call& call, const s
 Logins::Logins(operon::sdk::Host host, std::string file, std::string secret, const Address& address)
     : host_(std::move(host)), file_(std::move(file)), secret_(std::move(secret)) {
   if (!file_.empty() && !secret_.empty())
-    throw Error(Code::invalid_argument, "authFile and authSecret: only one of them can be the source of the login")
+    throw Error(Code::invalid_argument, "both authFile and authSecret are given, and only one of them can be the source of the login")
         .with_field("authSecret");
   // The Secret is not looked at: the host starts without its cluster, too.
   if (!file_.empty()) credentials_of(operon::scenario_image::read_small_file(file_), address);

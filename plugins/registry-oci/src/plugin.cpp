@@ -44,7 +44,12 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
   }
 
   void quiesce() override {
-    if (const auto now = get()) now->repositories.stop();
+    std::shared_ptr<Configured> now;
+    {
+      std::lock_guard lock(mutex_);
+      now = configured_;
+    }
+    if (now) now->repositories.stop();
   }
 
   std::vector<Summary> list(Call& call, const ScenarioListRequest& request) override {

@@ -54,7 +54,12 @@ class RegistryQuay final : public operon::sdk::ScenarioRegistry {
     shop_ = std::move(fresh);
   }
   void quiesce() override {
-    if (const auto now = get()) now->catalogue->stop();
+    std::shared_ptr<Shop> now;
+    {
+      std::lock_guard lock(mutex_);
+      now = shop_;
+    }
+    if (now) now->catalogue->stop();
   }
 
   std::vector<Summary> list(Call& call, const ScenarioListRequest& request) override {
