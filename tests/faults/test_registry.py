@@ -218,12 +218,19 @@ class ManyTags(RegistryFaults):
     def test_fault_31_a_registry_that_never_answers_in_time(self):
         self.labelled("good", FIELD)
         self.registry.slow = 60
-        host = self.host()
+        host = self.host("defaults.registry=hub")
         began = time.monotonic()
-        answer = host.api("POST", "/scenarios", {"registry": "hub"}, timeout=40)
+        answer = host.api("POST", "/scenarios", timeout=40)
         self.assertIn(answer.status, (502, 504), answer)
         self.assertLess(time.monotonic() - began, 31)
         self.assertEqual(200, host.api("GET", "/health").status)
+        # Beside others it takes nothing from them.
+        host.shell_scenario("local", "exit 0")
+        began = time.monotonic()
+        answer = host.api("GET", "/operon/v1/scenarios", timeout=40)
+        self.assertLess(time.monotonic() - began, 31)
+        self.assertEqual(["local"], [one["name"] for one in answer.json["scenarios"]])
+        self.assertEqual(["hub"], [one["registry"] for one in answer.json["failed"]])
 
 
 class PrivateRegistry(RegistryFaults):
