@@ -145,7 +145,7 @@ HttpAnswer Registry::ask_once(const Wanted& wanted, const std::string& authoriza
   try {
     return transport_->send(std::move(request), patience);
   } catch (const Error& e) {
-    throw Error(e.code(), where(wanted.path) + ": " + e.what());
+    throw Error(e.code(), where(wanted.path) + ": " + e.what()).with_reason(e.reason());
   }
 }
 

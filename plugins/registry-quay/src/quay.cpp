@@ -35,7 +35,7 @@ std::string Quay::get(const std::string& path, const Patience& patience) {
   try {
     answer = transport_->send(std::move(request), patience);
   } catch (const Error& e) {
-    throw Error(e.code(), where(path) + ": " + e.what());
+    throw Error(e.code(), where(path) + ": " + e.what()).with_reason(e.reason());
   }
   if (answer.status == 404) throw Error(Code::not_found, where(path) + ": not there (404)");
   if (answer.status != 200) throw Error(Code::unavailable, where(path) + ": Quay answered " + std::to_string(answer.status));

@@ -5,7 +5,7 @@ import unittest
 
 from host_test import HostTest
 from image_registry import ImageRegistry, labels
-from operon_harness import until
+from operon_harness import SOURCE, Host, until
 
 LOGIN = ("ann", "canary-password-52d7")
 REPOSITORY = "private/hub"
@@ -57,6 +57,20 @@ class RegistryLogin(HostTest):
         host = self.host(f"plugins.hub.config.authFile={file}")
         self.assertNotIn("quiesce threw", host.log_text())
         self.assertIn("both authFile and authSecret are given, and only one of them can be the source of the login", host.log_text())
+
+    def test_the_clusters_catalogue_is_not_waited_for(self):
+        """With config/cluster.yaml, and nothing where Quay should be."""
+        host = self.enterContext(Host(args=["--config", str(SOURCE / "config/cluster.yaml"), "--namespace", self.space.name, "--kubeconfig",
+                                            str(self.kubeconfig(token=self.account()))], sets=["plugins.krkn-hub.config.url=http://127.0.0.1:9"]))
+        self.assertEqual(200, host.probe("/readyz").status)
+        host.scenario("hello", "{title: Hello, description: says so, run: {argv: [/bin/echo, hello]}}")
+        refused = host.api("POST", "/scenarios")
+        self.assertEqual(502, refused.status, refused)
+        self.assertIn("http://127.0.0.1:9/api/v1/repository/krkn-chaos/krkn-hub/tag/", refused.json["message"])
+        answer = host.api("GET", "/operon/v1/scenarios").json
+        self.assertEqual(["krkn-hub"], [one["registry"] for one in answer["failed"]])
+        self.assertIn("hello", [one["name"] for one in answer["scenarios"]])
+        self.assertEqual(200, host.probe("/readyz").status)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class Shelf final : public Source {
  public:
   std::vector<Tag> tags(const Patience&) override {
     ++lists;
-    if (away) throw Error(Code::unavailable, "no connection");
+    if (away) throw Error(Code::unavailable, "no connection").with_reason(no_answer);
     std::lock_guard lock(mutex);
     std::vector<Tag> all;
     for (const auto& entry : images)
@@ -37,7 +37,7 @@ class Shelf final : public Source {
   }
   std::optional<std::string> digest_of_tag(const std::string& tag, const Patience&) override {
     ++digests;
-    if (away) throw Error(Code::unavailable, "no connection");
+    if (away) throw Error(Code::unavailable, "no connection").with_reason(no_answer);
     std::lock_guard lock(mutex);
     const auto found = images.find(tag);
     if (found == images.end()) throw Error(Code::not_found, "not there");
@@ -52,7 +52,7 @@ class Shelf final : public Source {
     std::unique_lock lock(mutex);
     opened.wait(lock, [this] { return open || stopped; });
     --inside;
-    if (away) throw Error(Code::unavailable, "no connection");
+    if (away) throw Error(Code::unavailable, "no connection").with_reason(no_answer);
     for (const auto& entry : images) {
       if (entry.first == tag_or_digest || entry.second.digest == tag_or_digest) return entry.second;
     }
@@ -149,6 +149,25 @@ TEST_CASE("a registry that is away leaves the list as it was, with its age") {
   Desk never;
   never.shelf->away = true;
   CHECK_THROWS_AS(never.catalogue.list(long_enough), Error);
+}
+
+TEST_CASE("a registry that could not be reached is not waited for again at once") {
+  Desk desk;
+  desk.shelf->put("a", "one");
+  desk.shelf->put("b", "two");
+  CHECK(desk.catalogue.find("a", long_enough).name == "a");
+  desk.shelf->away = true;
+  CHECK_THROWS_WITH(desk.catalogue.find("b", long_enough), "no connection");
+  desk.shelf->away = false;
+  const unsigned asked = desk.shelf->digests;
+  CHECK_THROWS_WITH(desk.catalogue.find("b", long_enough), "no connection; it is asked again in a few seconds");
+  CHECK_THROWS_AS(desk.catalogue.find(digest_of("btwo"), long_enough), Error);
+  CHECK(desk.shelf->digests == asked);
+  CHECK(desk.catalogue.find(digest_of("aone"), long_enough).image);  // known
+  desk.now += seconds(11);
+  CHECK(desk.catalogue.find("b", long_enough).name == "b");
+  CHECK_THROWS_AS(desk.catalogue.find("absent", long_enough), Error);  // an answer
+  CHECK(desk.catalogue.find(digest_of("btwo"), long_enough).image);
 }
 
 TEST_CASE("a list that takes too long answers with what it has, and goes on") {

@@ -67,6 +67,8 @@ struct Catalogue::State {
   std::map<std::string, Known, std::less<>> known;  ///< by tag
   std::map<std::string, ImagePtr, std::less<>> images;
   size_t images_bytes = 0;
+  TimePoint away_until;  ///< nothing is asked about one image before this
+  std::string away_because;
   std::set<std::string, std::less<>> pending;  ///< tags that wait for the pool or are in it
   bool stopped = false;
 
@@ -74,6 +76,7 @@ struct Catalogue::State {
   void refresh(const Tag& tag);
   Known look(const Tag& tag, const Patience&);
   ImagePtr image_of(const std::string& tag_or_digest, const std::optional<std::string>& digest, const Patience&);
+  ImagePtr image_now(const std::string& tag_or_digest, const Patience&);
   void keep(const ImagePtr&);
   void forget_unused();
   CatalogueEntry entry_of(const std::string& name, ImagePtr image) const;
@@ -159,6 +162,25 @@ ImagePtr Catalogue::State::image_of(const std::string& tag_or_digest, const std:
   return image;
 }
 
+/// The image that is there now, for somebody who waits.
+ImagePtr Catalogue::State::image_now(const std::string& tag_or_digest, const Patience& patience) {
+  {
+    std::lock_guard lock(mutex);
+    if (now() < away_until) throw Error(Code::unavailable, away_because + "; it is asked again in a few seconds");
+  }
+  try {
+    return image_of(tag_or_digest, is_digest(tag_or_digest) ? std::optional(tag_or_digest) : source->digest_of_tag(tag_or_digest, patience),
+                    patience);
+  } catch (const Error& e) {
+    if (e.code() == Code::unavailable && e.reason() == no_answer) {
+      std::lock_guard lock(mutex);
+      away_until = now() + limits.away_ms_max;
+      away_because = e.what();
+    }
+    throw;
+  }
+}
+
 Known Catalogue::State::look(const Tag& tag, const Patience& patience) {
   Known fresh;
   try {
@@ -225,12 +247,12 @@ Catalogue::~Catalogue() {
 }
 
 void Catalogue::stop() {
-  state_->source->stop();
   {
     std::lock_guard lock(state_->mutex);
-    state_->stopped = true;
+    state_->stopped = true;  // first: what ends below is no news
     state_->read.notify_all();
   }
+  state_->source->stop();
   pool_.stop();
 }
 
@@ -263,7 +285,12 @@ CatalogueList Catalogue::list(const Patience& patience) {
 
 CatalogueEntry Catalogue::find(const std::string& tag_or_digest, const Patience& patience) {
   if (is_digest(tag_or_digest)) {
-    auto image = state_->image_of(tag_or_digest, tag_or_digest, patience);
+    {
+      std::lock_guard lock(state_->mutex);
+      if (const auto found = state_->images.find(tag_or_digest); found != state_->images.end())
+        return state_->entry_of(tag_or_digest, found->second);
+    }
+    auto image = state_->image_now(tag_or_digest, patience);
     std::lock_guard lock(state_->mutex);
     return state_->entry_of(tag_or_digest, std::move(image));
   }
@@ -274,7 +301,7 @@ CatalogueEntry Catalogue::find(const std::string& tag_or_digest, const Patience&
     if (found != state_->known.end() && found->second.image && found->second.failure.empty() && state_->now() < found->second.until)
       return state_->entry_of(tag_or_digest, found->second.image);
   }
-  auto image = state_->image_of(tag_or_digest, state_->source->digest_of_tag(tag_or_digest, patience), patience);
+  auto image = state_->image_now(tag_or_digest, patience);
   std::lock_guard lock(state_->mutex);
   // Whether it is listed is for the list to find out: it looks at what moved.
   if (const auto found = state_->known.find(tag_or_digest); found != state_->known.end() && found->second.image != image)

@@ -63,6 +63,7 @@ HttpAnswer Transport::send(operon::sdk::HttpRequest request, const Patience& pat
   if (!in_time && waiting->error->code() == Code::cancelled) throw Error(Code::deadline_exceeded, "there was no answer in time");
   // Too much of an answer, or too many requests at once: neither is for whoever asked the host to put right.
   if (waiting->error->code() == Code::resource_exhausted) throw Error(Code::unavailable, waiting->error->what());
+  if (waiting->error->code() == Code::unavailable) throw Error(Code::unavailable, waiting->error->what()).with_reason(no_answer);
   throw std::move(*waiting->error);
 }
 

@@ -46,6 +46,7 @@ struct CatalogueLimits {
   std::chrono::milliseconds tags_ms_max{60'000};       ///< how long a list of tags is taken for the present one
   std::chrono::milliseconds digest_ms_max{600'000};    ///< the same, for what a tag names
   std::chrono::milliseconds failure_ms_max{60'000};    ///< how long what could not be read is left alone
+  std::chrono::milliseconds away_ms_max{10'000};       ///< how long a registry that could not be reached is not asked about one image
   std::chrono::milliseconds read_ms_max{60'000};       ///< for one image, in the background
   std::chrono::milliseconds list_wait_ms_max{20'000};  ///< then a list answers with what it has, and goes on behind
   size_t images_max = 20'000;
@@ -80,7 +81,8 @@ class Catalogue {
 
   /// Throws what the source does when there is no list of tags, not even an old one.
   CatalogueList list(const Patience&);
-  /// By tag or digest, whether it is a scenario or not. Throws Error(not_found) for what the registry has not.
+  /// By tag or digest, whether it is a scenario or not. Throws Error(not_found) for what the registry has not;
+  /// unavailable at once when it could not be reached a moment ago, so that starts of runs do not wait for it one after the other.
   CatalogueEntry find(const std::string& tag_or_digest, const Patience&);
   /// Ends what is under way; whoever waits is sent away with Error(cancelled).
   void stop();

@@ -10,6 +10,9 @@
 
 namespace operon::scenario_image {
 
+/// The Error's reason when a registry could not be reached at all.
+inline constexpr const char* no_answer = "NoAnswer";
+
 /// Until a moment, or until whoever asked has gone.
 class Patience {
  public:

@@ -16,8 +16,8 @@ class Transport {
  public:
   explicit Transport(operon::sdk::Host host) : http_(std::move(host)) {}
 
-  /// Blocks. Throws Error(unavailable, deadline_exceeded; cancelled after stop()). Link-local and cloud metadata addresses are not asked:
-  /// registries, and what they send us to, are named by others.
+  /// Blocks. Throws Error(unavailable with the reason no_answer, deadline_exceeded; cancelled after stop()). Link-local and cloud metadata
+  /// addresses are not asked: registries, and what they send us to, are named by others.
   operon::sdk::HttpAnswer send(operon::sdk::HttpRequest, const Patience&);
   /// Ends what is under way; nothing is sent afterwards.
   void stop();
