@@ -1,6 +1,7 @@
 #include "quay.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "documents.hpp"
 #include "operon/error.hpp"
@@ -44,17 +45,20 @@ std::string Quay::get(const std::string& path, const Patience& patience) {
 
 std::vector<Tag> Quay::tags(const Patience& patience) {
   std::vector<Tag> all;
+  std::set<std::string> names;
   for (unsigned page = 1;; ++page) {
     const std::string path = tags_path("limit=100&page=" + std::to_string(page));
     TagPage read = read_tags(get(path, patience), where(path));
-    if (all.size() + read.tags.size() > limits_.tags_max)
+    const size_t before = all.size();
+    for (auto& tag : read.tags) {
+      if (names.insert(tag.name).second) all.push_back(std::move(tag));
+    }
+    if (all.size() > limits_.tags_max)
       throw Error(Code::unavailable, where(path) + ": more than " + std::to_string(limits_.tags_max) + " tags (tags_max)");
-    all.insert(all.end(), std::make_move_iterator(read.tags.begin()), std::make_move_iterator(read.tags.end()));
     if (!read.more) break;
-    if (page >= limits_.pages_max) throw Error(Code::data_loss, where(path) + ": its list of tags has no end");
+    if (all.size() == before || page >= limits_.pages_max) throw Error(Code::data_loss, where(path) + ": its list of tags has no end");
   }
   std::sort(all.begin(), all.end(), [](const Tag& a, const Tag& b) { return a.name < b.name; });
-  all.erase(std::unique(all.begin(), all.end(), [](const Tag& a, const Tag& b) { return a.name == b.name; }), all.end());
   return all;
 }
 

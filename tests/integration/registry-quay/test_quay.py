@@ -128,6 +128,31 @@ class AtQuay(unittest.TestCase):
         self.assertEqual(502, answer.status)
         self.assertIn("Quay answered 500", answer.json["message"])
 
+    def test_what_makes_no_sense(self):
+        self.quay.add("good", labels("Good"))
+        self.quay.add("deep", labels("Deep", **{"krknctl.input_fields": "[" * 10_000 + "]" * 10_000}))
+        self.quay.add("large", labels("Large", **{"krknctl.description": "x" * (2 << 20)}))
+        self.quay.add("vast", labels("Vast", **{"krknctl.description": "x" * (10 << 20)}))
+        host = self.host()
+        self.assertEqual(["good"], [one["name"] for one in self.listed(host)])
+        for name, words in (("deep", "nested deeper than 16"), ("large", "label krknctl.description is larger than 1024 KiB"), ("vast", "larger than 8")):
+            refused = host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"})
+            self.assertEqual(502, refused.status, refused)
+            self.assertIn(words, refused.text)
+            self.assertIn(f'"tag":"{name}"', host.log_text())
+
+    def test_lists_that_never_end_and_pages_that_are_none(self):
+        self.quay.add("one", labels("One"))
+        again, page = self.quay.page, iter(range(10**6))
+        for body, words in ((lambda query: again({**query, "page": ["1"]}).replace(b"false}", b"true}"), "has no end"),
+                            (lambda _: b'{"tags":[],"has_additional":true}', "has no end"),
+                            (lambda _: json.dumps({"tags": [{"name": f"t{next(page)}", "manifest_digest": digest("x")}], "has_additional": True}).encode(), "more than 50 tags"),
+                            (lambda _: b"<html>log in</html>", "is not JSON")):
+            self.quay.page = body
+            refused = self.host("plugins.hub.config.tagsMax=50").api("POST", "/scenarios", {"registry": "hub"})
+            self.assertEqual(502, refused.status, refused)
+            self.assertIn(words, refused.text)
+
     def test_an_absent_tag_and_a_name_that_is_none(self):
         self.quay.add("one", labels("One"))
         host = self.host()

@@ -27,6 +27,10 @@ class Shelf final : public Source {
  public:
   std::vector<Tag> tags(const Patience&) override {
     ++lists;
+    {
+      std::unique_lock lock(mutex);
+      opened.wait(lock, [this] { return lists_open || stopped; });
+    }
     if (away) throw Error(Code::unavailable, "no connection").with_reason(no_answer);
     std::lock_guard lock(mutex);
     std::vector<Tag> all;
@@ -76,7 +80,7 @@ class Shelf final : public Source {
   std::mutex mutex;
   std::condition_variable opened;
   std::map<std::string, Image> images;
-  bool open = true, stopped = false;
+  bool open = true, lists_open = true, stopped = false;
   bool tell = false;  ///< the list tells of digests and sizes, as Quay's does
   std::atomic<bool> away{false};
   std::atomic<unsigned> lists{0}, digests{0}, fetches{0}, inside{0}, at_once{0};
@@ -168,6 +172,37 @@ TEST_CASE("a registry that could not be reached is not waited for again at once"
   CHECK(desk.catalogue.find("b", long_enough).name == "b");
   CHECK_THROWS_AS(desk.catalogue.find("absent", long_enough), Error);  // an answer
   CHECK(desk.catalogue.find(digest_of("btwo"), long_enough).image);
+}
+
+TEST_CASE("many who want the list ask for it once, and are told the same") {
+  for (const bool away : {false, true}) {
+    Desk desk;
+    desk.shelf->put("a", "one");
+    desk.shelf->away = away;
+    desk.shelf->lists_open = false;
+    std::atomic<unsigned> waiting{0}, told{0};
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 8; ++i) {
+      callers.emplace_back([&] {
+        ++waiting;
+        try {
+          if (desk.catalogue.list(long_enough).entries.size() == 1) ++told;
+        } catch (const Error& e) {
+          if (away && e.code() == Code::unavailable) ++told;
+        }
+      });
+    }
+    while (waiting < 8 || desk.shelf->lists == 0) std::this_thread::yield();
+    CHECK_THROWS_AS(desk.catalogue.list(Patience(milliseconds(20))), Error);
+    {
+      std::lock_guard lock(desk.shelf->mutex);
+      desk.shelf->lists_open = true;
+      desk.shelf->opened.notify_all();
+    }
+    for (auto& caller : callers) caller.join();
+    CHECK(told == 8);
+    if (!away) CHECK(desk.shelf->lists == 1);
+  }
 }
 
 TEST_CASE("a list that takes too long answers with what it has, and goes on") {

@@ -62,8 +62,10 @@ struct Catalogue::State {
   std::condition_variable read;
   std::vector<Tag> tags;  ///< by name
   std::optional<TimePoint> tags_since;
-  TimePoint tags_again;  ///< not asked for before this, after a failure
-  std::string tags_failure;
+  TimePoint tags_again;                             ///< not asked for before this, after a failure
+  std::optional<Error> tags_error;                  ///< of the last time that they were asked for
+  bool asking = false;                              ///< somebody does at present
+  uint64_t asked = 0;                               ///< how often that has ended
   std::map<std::string, Known, std::less<>> known;  ///< by tag
   std::map<std::string, ImagePtr, std::less<>> images;
   size_t images_bytes = 0;
@@ -73,6 +75,8 @@ struct Catalogue::State {
   bool stopped = false;
 
   std::vector<Tag> present_tags(const Patience&, milliseconds& age);
+  void ask_for_tags(const Patience&, std::unique_lock<std::mutex>&);
+  void take_tags(std::vector<Tag>);
   void refresh(const Tag& tag);
   Known look(const Tag& tag, const Patience&);
   ImagePtr image_of(const std::string& tag_or_digest, const std::optional<std::string>& digest, const Patience&);
@@ -82,44 +86,76 @@ struct Catalogue::State {
   CatalogueEntry entry_of(const std::string& name, ImagePtr image) const;
 };
 
-/// The present list, or the one before while there is none.
+/// The present list, or the one before while there is none. One caller asks, the others wait for what it is told.
 std::vector<Tag> Catalogue::State::present_tags(const Patience& patience, milliseconds& age) {
-  {
-    std::lock_guard lock(mutex);
+  std::unique_lock lock(mutex);
+  for (;;) {
     if (tags_since && now() - *tags_since < limits.tags_ms_max) return tags;
-    if (tags_since && now() < tags_again) {
-      age = std::chrono::duration_cast<milliseconds>(now() - *tags_since);
-      return tags;
+    if (tags_since && now() < tags_again) break;
+    if (!asking) {
+      ask_for_tags(patience, lock);
+    } else {
+      const uint64_t before = asked;
+      if (!patience.wait(read, lock, patience.left(), [&] { return asked != before || stopped; }))
+        throw Error(Code::deadline_exceeded, "the list of tags has not come in time");
+      // Whoever asked may have had less time.
+      if (!stopped && tags_error && tags_error->code() == Code::deadline_exceeded) continue;
     }
+    if (stopped) throw Error(Code::cancelled, "the registry is being closed");
+    if (!tags_error) return tags;
+    // A refusal is an answer; only a registry that is away leaves the old list standing.
+    if (!tags_since || !may_pass(tags_error->code())) throw *tags_error;
+    break;
   }
+  age = std::chrono::duration_cast<milliseconds>(now() - *tags_since);
+  return tags;
+}
+
+/// With the lock, which it gives up while it asks.
+void Catalogue::State::ask_for_tags(const Patience& patience, std::unique_lock<std::mutex>& lock) {
+  asking = true;
+  lock.unlock();
+  std::vector<Tag> fresh;
+  std::optional<Error> error;
   try {
-    auto fresh = source->tags(patience);
+    fresh = source->tags(patience);
     std::erase_if(fresh, [](const Tag& tag) { return !may_be_a_scenario(tag.name); });
     std::sort(fresh.begin(), fresh.end(), [](const Tag& a, const Tag& b) { return a.name < b.name; });
-    std::lock_guard lock(mutex);
-    tags = fresh;
-    tags_since = now();
-    tags_failure.clear();
-    std::erase_if(known, [&](const auto& entry) {
-      const auto found =
-          std::lower_bound(tags.begin(), tags.end(), entry.first, [](const Tag& t, const std::string& n) { return t.name < n; });
-      return (found == tags.end() || found->name != entry.first) && pending.count(entry.first) == 0;
-    });
-    forget_unused();
-    return fresh;
   } catch (const Error& e) {
-    std::unique_lock lock(mutex);
-    // A refusal is an answer; only a registry that is away leaves the old list standing.
-    if (!tags_since || !may_pass(e.code())) throw;
-    const bool news = tags_failure != e.what();
-    tags_failure = e.what();
-    tags_again = now() + std::min(limits.failure_ms_max, limits.tags_ms_max);
-    age = std::chrono::duration_cast<milliseconds>(now() - *tags_since);
-    auto old = tags;
-    lock.unlock();
-    if (news && reports.skipped) reports.skipped("", std::string("the list of tags is an old one: ") + e.what());
-    return old;
+    error = e;
+  } catch (const std::exception& e) {
+    error.emplace(Code::internal, e.what());
   }
+  std::string news;
+  lock.lock();
+  if (error) {
+    if (tags_since && may_pass(error->code()) && (!tags_error || std::string_view(tags_error->what()) != error->what()))
+      news = error->what();
+    tags_again = now() + std::min(limits.failure_ms_max, limits.tags_ms_max);
+  } else {
+    take_tags(std::move(fresh));
+  }
+  tags_error = std::move(error);
+  if (!news.empty() && reports.skipped) {
+    lock.unlock();
+    reports.skipped("", "the list of tags is an old one: " + news);
+    lock.lock();
+  }
+  asking = false;
+  ++asked;
+  read.notify_all();
+}
+
+/// With the lock.
+void Catalogue::State::take_tags(std::vector<Tag> fresh) {
+  tags = std::move(fresh);
+  tags_since = now();
+  std::erase_if(known, [&](const auto& entry) {
+    const auto found =
+        std::lower_bound(tags.begin(), tags.end(), entry.first, [](const Tag& t, const std::string& n) { return t.name < n; });
+    return (found == tags.end() || found->name != entry.first) && pending.count(entry.first) == 0;
+  });
+  forget_unused();
 }
 
 /// With the lock. Images that no tag names any more were asked for by digest; they can be read again.
