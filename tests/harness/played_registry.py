@@ -29,6 +29,7 @@ class PlayedRegistry:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two packets
 
             def do_GET(self):
                 with registry.lock:

@@ -26,6 +26,7 @@ class Quay:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two packets
 
             def do_GET(self):
                 quay.asked.append(self.path)
