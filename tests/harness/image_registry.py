@@ -36,9 +36,10 @@ def digest(data):
 
 
 class Layout:
-    """An OCI image layout of one image, or of one for each of several architectures."""
+    """An OCI image layout of one image, or of one for each of several architectures. `root`: a folder of files; `config`: more of the container's configuration."""
 
-    def __init__(self, folder, image_labels, architectures=("amd64",), history=()):
+    def __init__(self, folder, image_labels, architectures=("amd64",), history=(), root=None, config=None):
+        self.root, self.config = root, config or {}
         self.folder = Path(folder)
         (self.folder / "blobs/sha256").mkdir(parents=True)
         (self.folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
@@ -59,11 +60,14 @@ class Layout:
     def image(self, image_labels, architecture, history):
         raw = io.BytesIO()
         with tarfile.open(fileobj=raw, mode="w") as tar:
-            info = tarfile.TarInfo("scenario")
-            info.size = len(architecture)
-            tar.addfile(info, io.BytesIO(architecture.encode()))
+            if self.root:
+                tar.add(self.root, arcname=".")
+            else:
+                info = tarfile.TarInfo("scenario")
+                info.size = len(architecture)
+                tar.addfile(info, io.BytesIO(architecture.encode()))
         layer = self.blob(gzip.compress(raw.getvalue(), mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip")
-        config = {"architecture": architecture, "os": "linux", "created": "2026-01-02T03:04:05Z", "config": {"Labels": image_labels} if image_labels else {},
+        config = {"architecture": architecture, "os": "linux", "created": "2026-01-02T03:04:05Z", "config": {**self.config, **({"Labels": image_labels} if image_labels else {})},
                   "rootfs": {"type": "layers", "diff_ids": [digest(raw.getvalue())]},
                   "history": [*({"created_by": line, "empty_layer": True} for line in history), {"created_by": "COPY scenario"}]}
         about = self.blob(json.dumps(config).encode(), "application/vnd.oci.image.config.v1+json")
@@ -124,10 +128,10 @@ class ImageRegistry:
                 found.append((method, path, int(parts[2].split()[0])))
         return found
 
-    def push(self, repository, tag, image_labels, architectures=("amd64",), format=None, history=(), login=None):
+    def push(self, repository, tag, image_labels, architectures=("amd64",), format=None, history=(), login=None, root=None, config=None):
         """`format`: oci, v2s2 or v2s1, as skopeo names them. Returns the manifest's digest."""
         with tempfile.TemporaryDirectory() as folder:
-            Layout(Path(folder, "image"), image_labels, architectures, history)
+            Layout(Path(folder, "image"), image_labels, architectures, history, root, config)
             words = ["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false", "--digestfile", f"{folder}/digest"]
             if len(architectures) > 1:
                 words.append("--all")
