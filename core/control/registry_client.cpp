@@ -56,17 +56,21 @@ std::string RegistryClient::call(const char* verb, const std::string& request,
   }
 }
 
-std::vector<sr::Summary> RegistryClient::list(const std::optional<sr::AdhocRegistry>& registry, size_t scenarios_max) const {
-  std::vector<sr::Summary> all;
+ScenarioList RegistryClient::list(const std::optional<sr::AdhocRegistry>& registry, size_t scenarios_max) const {
+  ScenarioList all;
   std::optional<Error> trouble;
   // What this callback throws would cross the plugin, so the first trouble is kept and thrown afterwards.
   call(sr::verb::list, json(sr::ListRequest{registry}).dump(), [&](uint32_t stream, std::string_view item) {
-    if (stream != OPERON_STREAM_ITEM || trouble) return;
+    if ((stream != OPERON_STREAM_ITEM && stream != OPERON_STREAM_EVENT) || trouble) return;
     try {
-      if (all.size() >= scenarios_max)
+      if (stream == OPERON_STREAM_EVENT) {
+        all.state = parsed<sr::ListState>(item, name(), sr::verb::list);
+        return;
+      }
+      if (all.scenarios.size() >= scenarios_max)
         throw Error(Code::resource_exhausted,
                     "scenario registry '" + name() + "' lists more than scenarios_max (" + std::to_string(scenarios_max) + ") scenarios");
-      all.push_back(parsed<sr::Summary>(item, name(), sr::verb::list));
+      all.scenarios.push_back(parsed<sr::Summary>(item, name(), sr::verb::list));
     } catch (const Error& e) {
       trouble = e;
     }

@@ -14,6 +14,11 @@
 
 namespace operon::control {
 
+struct ScenarioList {
+  std::vector<kinds::scenario_registry::Summary> scenarios;
+  kinds::scenario_registry::ListState state;
+};
+
 /// Thread-safe; cheap to make. Throws the registry's own Error about the request (INVALID_ARGUMENT, NOT_FOUND, ...), DEADLINE_EXCEEDED, and
 /// UNAVAILABLE for every fault that is behind us: an absence, a refusal of our credentials, an answer that is not what the interface says.
 class RegistryClient {
@@ -23,8 +28,7 @@ class RegistryClient {
   const std::string& name() const noexcept { return instance_->name(); }
 
   /// At most `scenarios_max`; more is RESOURCE_EXHAUSTED.
-  std::vector<kinds::scenario_registry::Summary> list(const std::optional<kinds::scenario_registry::AdhocRegistry>&,
-                                                      size_t scenarios_max) const;
+  ScenarioList list(const std::optional<kinds::scenario_registry::AdhocRegistry>&, size_t scenarios_max) const;
   kinds::scenario_registry::Scenario detail(const kinds::scenario_registry::ScenarioRequest&) const;
   kinds::scenario_registry::Scenario globals(const kinds::scenario_registry::ScenarioRequest&) const;
 

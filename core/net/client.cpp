@@ -189,6 +189,10 @@ void Client::Impl::begin(TransferPtr transfer) {
 }
 
 void Client::Impl::hop(TransferPtr transfer) {
+  if (auto refused = transfer->refusal()) {
+    end(std::move(transfer), std::move(*refused));
+    return;
+  }
   if (!transfer->prepare() || curl_library().multi_add_handle(multi, transfer->easy()) != CURLM_OK) {
     end(std::move(transfer), Error(Code::resource_exhausted, "no memory for an HTTP request"));
     return;

@@ -39,6 +39,8 @@ struct Request {
   std::string ca_bundle;                 ///< PEM text of the authorities to trust instead of the system's
   bool insecure_skip_verify = false;
   bool follow_redirects = true;
+  bool link_local =
+      true;  ///< connect to link-local and cloud metadata addresses; false also for what a name or redirect turns out to lead to
   std::optional<size_t> response_bytes_max;  ///< absent = the client's; never more than the client's
 };
 

@@ -65,6 +65,7 @@ Request request_of(const base::ServiceCall& call) {
   request.ca_bundle = text_of(object, "caBundle");
   request.insecure_skip_verify = flag_of(object, "skipTls", false);
   request.follow_redirects = flag_of(object, "followRedirects", true);
+  request.link_local = flag_of(object, "linkLocal", true);
   request.response_bytes_max = body_bytes_default;
   if (object.contains("bodyBytesMax"))
     request.response_bytes_max = static_cast<size_t>(number_of(object, "bodyBytesMax", int64_t{1} << 40));

@@ -1,12 +1,16 @@
 #include "core/net/transfer.hpp"
 
+#include <arpa/inet.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/base/text.hpp"
 #include "core/net/curl_library.hpp"
 #include "core/net/url.hpp"
+#include "operon/kubeconfig/kubeconfig.hpp"
 
 namespace operon::net {
 namespace {
@@ -74,6 +78,21 @@ Transfer::~Transfer() {
   curl_library().slist_free_all(sent_headers_);
 }
 
+/// A name was looked up: this is what it stands for, whoever owns the name.
+curl_socket_t Transfer::open_elsewhere(void* self, curlsocktype, curl_sockaddr* address) {
+  if (address->family != AF_INET && address->family != AF_INET6) return CURL_SOCKET_BAD;
+  const bool six = address->family == AF_INET6;
+  const void* bytes = six ? static_cast<const void*>(&reinterpret_cast<sockaddr_in6*>(&address->addr)->sin6_addr)
+                          : &reinterpret_cast<sockaddr_in*>(&address->addr)->sin_addr;
+  char text[INET6_ADDRSTRLEN] = {};
+  inet_ntop(address->family, bytes, text, sizeof text);
+  if (!kubeconfig::link_local_host(six ? "https://[" + std::string(text) + "]" : "https://" + std::string(text)).empty()) {
+    static_cast<Transfer*>(self)->refused_link_local_ = true;
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 bool Transfer::prepare() {
   const auto& curl = curl_library();
   if (easy_ == nullptr) easy_ = curl.easy_init();
@@ -110,6 +129,10 @@ bool Transfer::prepare() {
   if (request_.insecure_skip_verify) {
     curl.easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
     curl.easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (!request_.link_local) {
+    curl.easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_elsewhere);
+    curl.easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
   }
   set_body_and_method();
   set_headers();
@@ -171,6 +194,13 @@ size_t Transfer::on_header(char* data, size_t, size_t bytes, void* self) {
   auto value = line.substr(colon + 1);
   while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
   while (!value.empty() && (value.back() == '\r' || value.back() == '\n' || value.back() == ' ')) value.remove_suffix(1);
+  uint64_t announced = 0;
+  if (name == "content-length" && transfer.request_.method != "HEAD" &&
+      std::from_chars(value.data(), value.data() + value.size(), announced).ec == std::errc() &&
+      announced > body_bytes_max(transfer.request_, transfer.limits_)) {
+    transfer.overflow_ = Overflow::body;  // without waiting for what is only announced
+    return 0;
+  }
   transfer.reply_.headers.emplace_back(std::move(name), std::string(value));
   return bytes;
 }
@@ -236,7 +266,17 @@ Error Transfer::deadline_error() const {
   return Error(Code::deadline_exceeded, where() + ": no complete answer within " + std::to_string(ms) + " ms");
 }
 
+std::optional<Error> Transfer::refusal() const {
+  if (request_.link_local || kubeconfig::link_local_host(request_.url).empty()) return std::nullopt;
+  return link_local_error();
+}
+
+Error Transfer::link_local_error() const {
+  return Error(Code::unavailable, where() + ": leads to a link-local or cloud metadata address, which is not asked from here");
+}
+
 Error Transfer::failure(CURLcode code) const {
+  if (refused_link_local_) return link_local_error();
   if (overflow_ == Overflow::body) {
     return Error(Code::resource_exhausted, where() + ": the answer is larger than " + base::bytes_text(body_bytes_max(request_, limits_)));
   }

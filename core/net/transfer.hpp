@@ -28,6 +28,8 @@ class Transfer {
   std::chrono::steady_clock::time_point deadline() const { return deadline_; }
   std::chrono::steady_clock::time_point began() const { return began_; }
 
+  /// Why the (next) hop must not be made: its name is one of a metadata service, which a proxy would look up for us.
+  std::optional<Error> refusal() const;
   /// Makes the handle ready for the (next) hop. False when libcurl has no memory for it.
   bool prepare();
   /// libcurl is done with this hop. True: prepare() and go on with the next; else `result` is set.
@@ -39,10 +41,12 @@ class Transfer {
  private:
   static size_t on_body(char*, size_t, size_t, void*);
   static size_t on_header(char*, size_t, size_t, void*);
+  static curl_socket_t open_elsewhere(void*, curlsocktype, curl_sockaddr*);
   void set_body_and_method();
   void set_headers();
   bool redirect();
   Error failure(CURLcode) const;
+  Error link_local_error() const;
 
   const Client::Id id_;
   Request request_;
@@ -55,6 +59,7 @@ class Transfer {
   Reply reply_;
   size_t header_bytes_ = 0;
   unsigned redirects_ = 0;
+  bool refused_link_local_ = false;
   enum class Overflow { none, body, header } overflow_ = Overflow::none;
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.hpp"
@@ -18,22 +19,44 @@ using nlohmann::json;
 
 namespace {
 
-/// The registry that the query names, or all, the default one first.
-std::vector<control::RegistryClient> clients(Services& s, const http::Request& request) {
-  std::vector<std::shared_ptr<plugin::Instance>> instances;
-  const auto& by_default = s.run_flow.settings().defaults.registry;
-  if (const auto named = query_text(request, "registry"); !named.empty()) {
-    instances.push_back(control::choose(s.plugins, control::registry_kind, named, {}));
-  } else {
+using milliseconds = std::chrono::milliseconds;
+
+/// Left for each registry that is still to be asked, however long the ones before it take.
+constexpr milliseconds kept_for_each_max{3'000};
+
+/// The registry that the query names, or all, the default one first. All of them together have the time of one.
+class Asked {
+ public:
+  Asked(Services& s, const http::Request& request) : end_(Clock::now() + s.settings.registry_ms_max), request_id_(request.request_id) {
+    if (const auto named = query_text(request, "registry"); !named.empty()) {
+      instances_.push_back(control::choose(s.plugins, control::registry_kind, named, {}));
+      one_is_named_ = true;
+      return;
+    }
+    const auto& by_default = s.run_flow.settings().defaults.registry;
     control::choose(s.plugins, control::registry_kind, {}, {});  // says what is missing when there is none
-    instances = s.plugins.offering(sr::id);
-    std::stable_partition(instances.begin(), instances.end(), [&](const auto& i) { return i->name() == by_default; });
+    instances_ = s.plugins.offering(sr::id);
+    std::stable_partition(instances_.begin(), instances_.end(), [&](const auto& i) { return i->name() == by_default; });
   }
-  std::vector<control::RegistryClient> all;
-  all.reserve(instances.size());
-  for (auto& instance : instances) all.emplace_back(std::move(instance), s.settings.registry_ms_max, request.request_id);
-  return all;
-}
+
+  size_t size() const { return instances_.size(); }
+  control::RegistryClient client(size_t place) const {
+    const auto left = std::max(std::chrono::duration_cast<milliseconds>(end_ - Clock::now()), milliseconds(1));
+    const auto after = static_cast<int64_t>(size() - place - 1);
+    const auto kept = std::min(kept_for_each_max, left / (after + 1)) * after;
+    return {instances_.at(place), left - kept, request_id_};
+  }
+  /// A registry that has no scenarios of its own, only those that a request leads it to, has none to tell of here.
+  bool is_aside(const Error& e) const { return !one_is_named_ && e.code() == Code::failed_precondition; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const Clock::time_point end_;
+  const std::string request_id_;
+  std::vector<std::shared_ptr<plugin::Instance>> instances_;
+  bool one_is_named_ = false;
+};
 
 /// A summary with what a run of it must name.
 json entry_of(json entry, const sr::Summary& summary, const std::string& registry) {
@@ -45,21 +68,30 @@ json entry_of(json entry, const sr::Summary& summary, const std::string& registr
 http::Response list(Services& s, const http::Request& request) {
   only_query_keys(request, {"registry"});
   auto scenarios = json::array(), failed = json::array();
-  const auto all = clients(s, request);
+  const Asked all(s, request);
   std::optional<Error> last;
-  for (const auto& client : all) {
+  sr::ListState state;
+  bool answered = false;
+  for (size_t place = 0; place < all.size(); ++place) {
+    const auto client = all.client(place);
     try {
-      for (const auto& summary : client.list(std::nullopt, s.settings.scenarios_max))
-        scenarios.push_back(entry_of(summary_json(summary), summary, client.name()));
+      const auto listed = client.list(std::nullopt, s.settings.scenarios_max);
+      answered = true;
+      for (const auto& summary : listed.scenarios) scenarios.push_back(entry_of(summary_json(summary), summary, client.name()));
+      state.partial = state.partial || listed.state.partial;
+      state.age_ms = std::max(state.age_ms, listed.state.age_ms);
     } catch (const Error& e) {
+      if (all.is_aside(e)) continue;
       last = scrubbed(e);
       failed.push_back({{"registry", client.name()}, {"message", last->what()}});
     }
   }
-  if (last && failed.size() == all.size()) return http::to_gateway_response(*last);
+  if (last && !answered) return http::to_gateway_response(*last);
   json answer = {{"scenarios", std::move(scenarios)}};
   if (!failed.empty()) answer["failed"] = std::move(failed);
-  return json_answer(200, answer);
+  auto whole = json_answer(200, answer);
+  say_how_whole(whole, state);
+  return whole;
 }
 
 /// Globals are extra: a registry without them, or in trouble with them, does not take the scenario away.
@@ -75,16 +107,19 @@ http::Response detail(Services& s, const http::Request& request) {
   only_query_keys(request, {"registry"});
   const std::string& name = path_parameter(request, "name");
   std::optional<Error> trouble;
-  for (const auto& client : clients(s, request)) {
+  const Asked all(s, request);
+  for (size_t place = 0; place < all.size(); ++place) {
+    const auto client = all.client(place);
     try {
       const sr::ScenarioRequest wanted{name, {}, std::nullopt};
       const auto scenario = client.detail(wanted);
       json answer = entry_of(scenario_json(scenario), scenario.summary, client.name());
       answer.erase("last_modified");
+      if (scenario.has_rollback) answer["has_rollback"] = true;
       answer["globals"] = globals_of(client, wanted);
       return json_answer(200, answer);
     } catch (const Error& e) {
-      if (e.code() != Code::not_found) trouble = scrubbed(e);
+      if (e.code() != Code::not_found && !all.is_aside(e)) trouble = scrubbed(e);
     }
   }
   if (trouble) return http::to_gateway_response(*trouble);

@@ -42,8 +42,11 @@ http::Response list(Services& s, const http::Request& request) {
   const auto q = question_of(s, request);
   try {
     auto scenarios = nlohmann::json::array();
-    for (const auto& summary : q.client.list(q.own_registry, s.settings.scenarios_max)) scenarios.push_back(summary_json(summary));
-    return json_answer(200, {{"scenarios", std::move(scenarios)}});
+    const auto listed = q.client.list(q.own_registry, s.settings.scenarios_max);
+    for (const auto& summary : listed.scenarios) scenarios.push_back(summary_json(summary));
+    auto answer = json_answer(200, {{"scenarios", std::move(scenarios)}});
+    say_how_whole(answer, listed.state);
+    return answer;
   } catch (const Error& e) {
     return http::to_gateway_response(scrubbed(e));
   }

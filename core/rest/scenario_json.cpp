@@ -23,4 +23,9 @@ nlohmann::json scenario_json(const kinds::scenario_registry::Scenario& s) {
   return j;
 }
 
+void say_how_whole(http::Response& response, const kinds::scenario_registry::ListState& state) {
+  if (state.partial) response.headers.emplace_back("Operon-Partial", "true");
+  if (state.age_ms > 0) response.headers.emplace_back("Age", std::to_string(state.age_ms / 1000));
+}
+
 }  // namespace operon::rest

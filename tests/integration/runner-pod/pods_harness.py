@@ -26,6 +26,7 @@ ACCOUNT = "krkn-operator-krkn-scenario-runner"
 IMAGE = os.environ.get("OPERON_SCRIPT_IMAGE", "docker.io/operon/script:1")
 # Where the runs of these tests are recorded: the same tests hold for both stores.
 STORE = os.environ.get("OPERON_TEST_JOBS_STORE", "local")
+IMAGE_CONFIG = {"Entrypoint": ["/bin/sh", "-c", 'eval "$SCRIPT"'], "Env": ["PATH=/bin"]}
 APPLETS = "sh sleep cat ls echo seq date env id true false kill grep head sed tail tr sha256sum dd stat".split()
 
 
@@ -49,6 +50,14 @@ def load_image():
     """The node of tests/cluster is given an image; any other cluster has to have one."""
     if os.environ.get("OPERON_SCRIPT_IMAGE") or not os.environ.get("OPERON_OWN_CLUSTER"):
         return
+    with image_files() as root:
+        subprocess.run([sys.executable, "-B", str(SOURCE / "tests/cluster/cluster"), "load", IMAGE.removeprefix("docker.io/"), root, json.dumps(IMAGE_CONFIG)],
+                       check=True, timeout=60)
+
+
+@contextlib.contextmanager
+def image_files():
+    """The files of an image that runs $SCRIPT."""
     with tempfile.TemporaryDirectory() as root:
         os.chmod(root, 0o755)
         for name in ("bin", "etc", "tmp", "home/krkn/.kube"):
@@ -57,9 +66,7 @@ def load_image():
         for applet in APPLETS:
             Path(root, "bin", applet).symlink_to("busybox")
         Path(root, "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\nkrkn:x:1001:1001:krkn:/home/krkn:/bin/sh\n")
-        config = {"Entrypoint": ["/bin/sh", "-c", 'eval "$SCRIPT"'], "Env": ["PATH=/bin"]}
-        subprocess.run([sys.executable, "-B", str(SOURCE / "tests/cluster/cluster"), "load", IMAGE.removeprefix("docker.io/"), root, json.dumps(config)],
-                       check=True, timeout=60)
+        yield root
 
 
 class PodTest(unittest.TestCase):

@@ -137,6 +137,27 @@ TEST_CASE("packed answers are unpacked, and the limit counts what comes out") {
   CHECK(error.what() == "GET " + server.url() + ": the answer is larger than 31 B");
 }
 
+TEST_CASE("an answer that is announced too large is not waited for") {
+  WebServer server([](const std::string&) { return "HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\nx"; });
+  Client client;
+  const auto error = failure(client, get(server.url()));
+  CHECK(error.code() == Code::resource_exhausted);
+  CHECK_THAT(error.what(), Contains("the answer is larger than 16"));
+  auto head = get(server.url());
+  head.method = "HEAD";
+  CHECK(client.fetch(head).status == 200);
+}
+
+TEST_CASE("link-local addresses are not asked where that is not wanted, nor after a redirect") {
+  WebServer server([](const std::string&) { return answer(302, "", "Location: http://169.254.169.254/latest\r\n"); });
+  Client client;
+  auto request = get(server.url());
+  request.link_local = false;
+  CHECK_THAT(failure(client, request).what(), Contains("leads to a link-local or cloud metadata address"));
+  request.url = "http://[::ffff:169.254.169.254]/";
+  CHECK_THAT(failure(client, request).what(), Contains("leads to a link-local or cloud metadata address"));
+}
+
 TEST_CASE("an endless header is cut") {
   WebServer server([](const std::string&) {
     std::string headers;

@@ -109,6 +109,15 @@ TEST_CASE("operon/v1/scenarios: all registries with their references, the defaul
   CHECK(t.ask("GET", "/operon/v1/scenarios/nope").error() == "not_found: Scenario 'nope' not found");
 }
 
+TEST_CASE("operon/v1/scenarios: a registry that has none of its own is not missed") {
+  Bench t;
+  test::make_dead_registry(*t.plugins.instances[1], Code::failed_precondition);
+  const auto others = t.ask("GET", "/operon/v1/scenarios").json();
+  CHECK(others.at("scenarios").size() == 2);
+  CHECK_FALSE(others.contains("failed"));
+  CHECK(t.ask("GET", "/operon/v1/scenarios/nope").status == 404);
+}
+
 TEST_CASE("operon/v1/scenarios: a registry that is away is named, all away is 502") {
   Bench t;
   test::make_dead_registry(*t.plugins.instances[0]);
@@ -117,6 +126,9 @@ TEST_CASE("operon/v1/scenarios: a registry that is away is named, all away is 50
   CHECK(some.json().at("scenarios").size() == 2);
   CHECK(some.json().at("failed") == json::parse(R"([{"registry":"near","message":"the registry is away"}])"));
   CHECK(t.ask("GET", "/operon/v1/scenarios/hello").json().at("registry") == "far");
+  test::make_dead_registry(*t.plugins.instances[1], Code::failed_precondition);
+  CHECK(t.ask("GET", "/operon/v1/scenarios").status == 502);
+  CHECK(t.ask("GET", "/operon/v1/scenarios", {.query = "registry=far"}).status == 422);
   test::make_dead_registry(*t.plugins.instances[1]);
   CHECK(t.ask("GET", "/operon/v1/scenarios").status == 502);
   CHECK(t.ask("GET", "/operon/v1/scenarios/hello").status == 502);

@@ -1,4 +1,4 @@
-/// operon/fields/field.hpp: a scenario's typed field (registry contract, section 4), shared by REST, CLI, runners and registries.
+/// operon/fields/field.hpp: a scenario's typed field, shared by REST, CLI, runners and registries.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,4 +1,4 @@
-/// operon/fields/validate.hpp: checks a user's values against a scenario's fields (registry contract, section 4).
+/// operon/fields/validate.hpp: checks a user's values against a scenario's fields.
 #pragma once
 
 #include <map>

@@ -15,7 +15,7 @@ namespace operon::kinds::scenario_registry {
 inline constexpr const char* id = "operon.scenario-registry/1";
 
 namespace verb {
-inline constexpr const char* list = "list";        ///< ListRequest -> items Summary
+inline constexpr const char* list = "list";        ///< ListRequest -> items Summary, and an event ListState where there is something to say
 inline constexpr const char* detail = "detail";    ///< ScenarioRequest -> Scenario; NOT_FOUND
 inline constexpr const char* globals = "globals";  ///< ScenarioRequest -> Scenario (the base image's part); NOT_FOUND
 }  // namespace verb
@@ -38,6 +38,12 @@ struct Summary {
   std::optional<std::string> last_modified;  ///< RFC 3339
 };
 
+/// How far a list can be relied on.
+struct ListState {
+  bool partial = false;  ///< some scenarios are still being read
+  int64_t age_ms = 0;    ///< of the list, when the registry could not be asked for a newer one
+};
+
 /// By name or, when `name` is empty, by the reference that a run names.
 struct ScenarioRequest {
   std::string name;
@@ -49,7 +55,8 @@ struct Scenario {
   Summary summary;
   std::string title, description;
   std::vector<fields::Field> fields;
-  std::string run;  ///< JSON text, opaque to the host, handed to the runner; empty when there is none
+  std::string run;            ///< JSON text, opaque to the host, handed to the runner; empty when there is none
+  bool has_rollback = false;  ///< the scenario can undo what it did
 };
 
 // Defined in scenario_registry_json.hpp: include it where they are used.
@@ -57,6 +64,8 @@ inline void to_json(nlohmann::json&, const ListRequest&);
 inline void from_json(const nlohmann::json&, ListRequest&);
 inline void to_json(nlohmann::json&, const Summary&);
 inline void from_json(const nlohmann::json&, Summary&);
+inline void to_json(nlohmann::json&, const ListState&);
+inline void from_json(const nlohmann::json&, ListState&);
 inline void to_json(nlohmann::json&, const ScenarioRequest&);
 inline void from_json(const nlohmann::json&, ScenarioRequest&);
 inline void to_json(nlohmann::json&, const Scenario&);

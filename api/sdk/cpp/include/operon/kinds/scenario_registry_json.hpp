@@ -50,6 +50,16 @@ inline void from_json(const nlohmann::json& j, Summary& v) {
   members::read(j, "lastModified", v.last_modified);
 }
 
+inline void to_json(nlohmann::json& j, const ListState& v) {
+  j = {{"partial", v.partial}, {"ageMs", v.age_ms}};
+}
+inline void from_json(const nlohmann::json& j, ListState& v) {
+  members::expect_object(j);
+  v = ListState{};
+  members::read(j, "partial", v.partial);
+  members::read(j, "ageMs", v.age_ms);
+}
+
 inline void to_json(nlohmann::json& j, const ScenarioRequest& v) {
   j = {{"name", v.name}, {"reference", v.reference}};
   members::write(j, "registry", v.registry);
@@ -66,6 +76,7 @@ inline void from_json(const nlohmann::json& j, ScenarioRequest& v) {
 inline void to_json(nlohmann::json& j, const Scenario& v) {
   j = {{"summary", v.summary}, {"title", v.title}, {"description", v.description}, {"fields", v.fields}};
   members::write_text(j, "run", v.run);
+  if (v.has_rollback) j["hasRollback"] = true;
 }
 inline void from_json(const nlohmann::json& j, Scenario& v) {
   members::expect_object(j);
@@ -75,6 +86,7 @@ inline void from_json(const nlohmann::json& j, Scenario& v) {
   members::read(j, "description", v.description);
   members::read(j, "fields", v.fields);
   members::read_text(j, "run", v.run);
+  members::read(j, "hasRollback", v.has_rollback);
 }
 
 }  // namespace operon::kinds::scenario_registry

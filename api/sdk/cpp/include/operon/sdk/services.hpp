@@ -94,6 +94,10 @@ struct HttpRequest {
   std::string body{};  ///< UTF-8 text
   std::chrono::milliseconds timeout{30'000};
   size_t body_bytes_max = 4u << 20;  ///< of the answer; more is RESOURCE_EXHAUSTED
+  std::string ca_bundle{};           ///< PEM of the authorities to trust instead of the system's
+  bool skip_tls = false;             ///< https without looking at the certificate
+  bool follow_redirects = true;      ///< credentials never go to another host
+  bool link_local = true;            ///< whether link-local and cloud metadata addresses may be asked
 };
 struct HttpAnswer {
   int status = 0;
@@ -108,23 +112,54 @@ class Http {
   explicit Http(Host host) : host_(std::move(host)) {}
 
   HttpAnswer request(const Call& call, const HttpRequest& request) const {
-    const nlohmann::json json = {{"url", request.url},
-                                 {"method", request.method},
-                                 {"headers", request.headers},
-                                 {"body", request.body},
-                                 {"timeoutMs", request.timeout.count()},
-                                 {"bodyBytesMax", request.body_bytes_max}};
     HttpAnswer answer;
-    const auto reply = host_.ask(call, id, "request", json, [&](Stream stream, std::string_view bytes) {
-      if (stream == Stream::out) answer.body.append(bytes);
-      return true;
-    });
-    members::require(reply, "status", answer.status);
-    members::read(reply, "headers", answer.headers);
+    read(host_.ask(call, id, "request", json_of(request), appending(answer.body)), answer);
     return answer;
+  }
+  /// Without waiting: `on_done` comes once, on any thread, with an error when there is no answer.
+  Operation request_async(const HttpRequest& request, std::function<void(HttpAnswer, const std::optional<Error>&)> on_done) const {
+    auto answer = std::make_shared<HttpAnswer>();
+    auto done = [answer, on_done = std::move(on_done)](Answer told) {
+      if (!told.error) {
+        try {
+          read(told.json(), *answer);
+        } catch (const Error& e) {
+          told.error = e;
+        }
+      }
+      on_done(std::move(*answer), told.error);
+    };
+    auto chunk = [answer](Stream stream, std::string_view bytes) {
+      if (stream == Stream::out) answer->body.append(bytes);
+      return true;
+    };
+    return host_.ask_async(id, "request", json_of(request), std::move(done), std::move(chunk));
   }
 
  private:
+  static nlohmann::json json_of(const HttpRequest& request) {
+    return {{"url", request.url},
+            {"method", request.method},
+            {"headers", request.headers},
+            {"body", request.body},
+            {"timeoutMs", request.timeout.count()},
+            {"bodyBytesMax", request.body_bytes_max},
+            {"caBundle", request.ca_bundle},
+            {"skipTls", request.skip_tls},
+            {"followRedirects", request.follow_redirects},
+            {"linkLocal", request.link_local}};
+  }
+  static OnChunk appending(std::string& body) {
+    return [&body](Stream stream, std::string_view bytes) {
+      if (stream == Stream::out) body.append(bytes);
+      return true;
+    };
+  }
+  static void read(const nlohmann::json& reply, HttpAnswer& answer) {
+    members::require(reply, "status", answer.status);
+    members::read(reply, "headers", answer.headers);
+  }
+
   Host host_;
 };
 

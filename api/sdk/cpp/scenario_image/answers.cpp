@@ -1,0 +1,42 @@
+#include "operon/scenario_image/answers.hpp"
+
+#include "operon/error.hpp"
+#include "operon/scenario_image/names.hpp"
+
+namespace operon::scenario_image {
+
+namespace sr = kinds::scenario_registry;
+
+sr::Summary summary_of(const std::string& repository, const CatalogueEntry& entry) {
+  return {entry.name, repository + (is_digest(entry.name) ? "@" : ":") + entry.name, entry.image->digest, entry.size, entry.last_modified};
+}
+
+sr::Scenario scenario_of(const std::string& repository, const CatalogueEntry& entry, bool globals) {
+  const auto labels = [&] {
+    try {
+      return read_labels(entry.image->labels);
+    } catch (const Error& e) {  // the image's fault, not the request's
+      throw Error(Code::data_loss, "image " + repository + " '" + entry.name + "': " + e.what());
+    }
+  }();
+  const auto& texts = globals ? labels.globals : labels.texts;
+  if (!texts) {
+    throw Error(Code::not_found, globals ? "scenario '" + entry.name + "' has no globals"
+                                         : "image '" + entry.name + "' is no scenario: it has no title or fields")
+        .with_field("name");
+  }
+  return {summary_of(repository, entry), texts->title, texts->description, texts->fields, "", labels.has_rollback};
+}
+
+std::string name_of(const std::string& repository, const sr::ScenarioRequest& request) {
+  if (!request.name.empty()) return request.name;
+  const std::string& reference = request.reference;
+  const size_t at = repository.size();
+  if (!reference.starts_with(repository) || reference.size() <= at + 1 || (reference[at] != ':' && reference[at] != '@'))
+    throw Error(Code::not_found, "this registry knows images of " + repository + " only").with_field("reference");
+  std::string name = reference.substr(at + 1);
+  if (const auto digest = name.find('@'); digest != std::string::npos) name.erase(0, digest + 1);
+  return name;
+}
+
+}  // namespace operon::scenario_image

@@ -1,0 +1,188 @@
+"""registry-oci against a real registry: every kind of manifest, logins, caching, what is broken in it."""
+
+import base64
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from image_registry import FIELDS, GLOBALS, ImageRegistry, TokenServer, labels
+from operon_harness import Host
+from played_registry import PlayedRegistry
+
+REPOSITORY = "krkn-chaos/krkn-hub"
+
+
+def host_of(registry, *sets, **more):
+    return Host(sets=["plugins.hub.plugin=registry-oci", f"plugins.hub.config.registry={registry.name}", f"plugins.hub.config.repository={REPOSITORY}",
+                      "plugins.hub.config.insecure=true", *sets], **more)
+
+
+def names(answer):
+    assert answer.status == 200, answer
+    return [one["name"] for one in answer.json["scenarios"]]
+
+
+class Kinds(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.registry = cls.enterClassContext(ImageRegistry())
+        push = cls.registry.push
+        cls.digests = {
+            "oci": push(REPOSITORY, "oci", labels("OCI"), format="oci"),
+            "schema2": push(REPOSITORY, "schema2", labels("Schema 2"), format="v2s2"),
+            "schema1": push(REPOSITORY, "schema1", labels("Schema 1"), format="v2s1"),
+            "index": push(REPOSITORY, "index", labels("Index"), architectures=("arm64", "amd64"), format="oci"),
+            "manifest-list": push(REPOSITORY, "manifest-list", labels("Manifest list"), architectures=("arm64", "amd64"), format="v2s2"),
+        }
+        push(REPOSITORY, "no-scenario", {"maintainer": "x"})
+        push(REPOSITORY, "switched-off", labels("Off", **{"krknctl.is_a_scenario": "false"}))
+        push(REPOSITORY, "broken", labels("Broken", **{"krknctl.input_fields": "[{]"}))
+        push(REPOSITORY, "oci.sig", labels("Signature"))
+        cls.host = cls.enterClassContext(host_of(cls.registry))
+
+    def test_all_kinds_are_listed_and_nothing_else(self):
+        answer = self.host.api("POST", "/scenarios", {"registry": "hub"})
+        self.assertEqual(sorted(self.digests), names(answer))
+        for one in answer.json["scenarios"]:
+            self.assertEqual(self.digests[one["name"]], one["digest"])
+        self.assertIn("label krknctl.input_fields is not JSON", self.host.log_text())
+
+    def test_detail_and_globals_of_each(self):
+        for name in self.digests:
+            with self.subTest(name):
+                detail = self.host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"})
+                self.assertEqual(200, detail.status, detail)
+                self.assertEqual([f["name"] for f in FIELDS], [f["name"] for f in detail.json["fields"]])
+                self.assertEqual(self.digests[name], detail.json["digest"])
+                globals_ = self.host.api("POST", f"/scenarios/globals/{name}", {"registry": "hub"})
+                self.assertEqual([f["name"] for f in GLOBALS], [f["name"] for f in globals_.json["fields"]])
+
+    def test_what_is_none(self):
+        for name in ("no-scenario", "absent", "..", ".x"):
+            self.assertEqual(404, self.host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"}).status, name)
+        broken = self.host.api("POST", "/scenarios/detail/broken", {"registry": "hub"})
+        self.assertIn("label krknctl.input_fields is not JSON", broken.text)
+        self.assertEqual(502, broken.status)  # the image's fault, not the request's
+
+    def test_a_warm_list_asks_nothing(self):
+        self.host.api("POST", "/scenarios", {"registry": "hub"})
+        before = len(self.registry.requests())
+        self.host.api("POST", "/scenarios", {"registry": "hub"})
+        self.assertEqual(before, len(self.registry.requests()))
+
+    def test_a_registry_named_in_the_request(self):
+        answer = self.host.api("POST", "/scenarios", {"registryUrl": self.registry.name, "scenarioRepository": REPOSITORY, "insecure": True})
+        self.assertEqual(sorted(self.digests), names(answer))
+
+
+class Logins(unittest.TestCase):
+    LOGIN = ("ann", "canary-password-7f31")
+
+    def body(self, registry, repository="private/hub", **more):
+        return {"registryUrl": registry.name, "scenarioRepository": repository, "insecure": True, **more}
+
+    def auth_file(self, registry, login=LOGIN):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        file = Path(folder.name, "config.json")
+        file.write_text(json.dumps({"auths": {registry.name: {"auth": base64.b64encode(":".join(login).encode()).decode()}}}))
+        return file
+
+    def check(self, registry, repository):
+        registry.push(repository, "cpu-hog", labels("CPU Hog"), login=self.LOGIN)
+        file = self.auth_file(registry)
+        with host_of(registry, f"plugins.hub.config.repository={repository}", f"plugins.hub.config.authFile={file}") as host:
+            self.assertEqual(["cpu-hog"], names(host.api("POST", "/scenarios", {"registry": "hub"})))
+            given = self.body(registry, repository, username=self.LOGIN[0], password=self.LOGIN[1])
+            self.assertEqual(["cpu-hog"], names(host.api("POST", "/scenarios", given)))
+            for wrong in ({}, {"username": "ann", "password": "canary-wrong-1"}, {"token": "canary-wrong-2"}):
+                refused = host.api("POST", "/scenarios", self.body(registry, repository, **wrong))
+                self.assertEqual(502, refused.status, refused)
+                for text in (refused.text, host.log_text(), host.probe("/metrics").text):
+                    self.assertNotIn("canary", text)
+
+    def test_basic(self):
+        with ImageRegistry(users=dict([self.LOGIN])) as registry:
+            self.check(registry, "private/hub")
+
+    def test_bearer_with_a_login_and_without(self):
+        with TokenServer(dict([self.LOGIN]), public=["public/hub"]) as realm, ImageRegistry(token=realm.settings()) as registry:
+            self.check(registry, "private/hub")
+            registry.push("public/hub", "open", labels("Open"), login=self.LOGIN)
+            with host_of(registry, "plugins.hub.config.repository=public/hub") as host:
+                realm.asked.clear()
+                self.assertEqual(["open"], names(host.api("POST", "/scenarios", {"registry": "hub"})))
+                self.assertEqual({(None, "repository:public/hub:pull")}, set(realm.asked))
+                self.assertEqual(1, len(realm.asked), "one token serves for all")
+
+
+class Strange(unittest.TestCase):
+    """What a well-behaved registry does not do, by a server that answers as it is told."""
+
+    def setUp(self):
+        self.played = self.enterContext(PlayedRegistry(REPOSITORY))
+        self.answers, self.name, self.tags = self.played.answers, self.played.name, self.played.tags_path
+        self.host = self.enterContext(host_of(self.played, "plugins.hub.config.tagsMax=100"))
+
+    def listed(self):
+        return self.host.api("POST", "/scenarios", {"registry": "hub"})
+
+    def refused(self, *words):
+        answer = self.listed()
+        self.assertEqual(502, answer.status, answer)
+        for word in (self.name, *words):
+            self.assertIn(word, answer.json["message"])
+
+    def test_html_with_200(self):
+        self.answers[self.tags] = (200, {"Content-Type": "text/html"}, b"<html>log in</html>")
+        self.refused("is not JSON")
+
+    def test_a_list_without_an_end(self):
+        page = iter(range(10**6))
+
+        def more(_):
+            n = next(page)
+            return 200, {"Link": f'<{self.tags}?last=t{n}>; rel="next"'}, json.dumps({"tags": [f"t{n}"]}).encode()
+        self.answers[self.tags] = more
+        self.refused("more than 100 tags (tags_max)")
+
+    def test_a_page_that_names_itself(self):
+        self.answers[self.tags] = (200, {"Link": f'<{self.tags}?n=500>; rel="next"'}, b'{"tags":["a"]}')
+        self.refused("has no end")
+
+    def test_a_next_page_elsewhere(self):
+        self.answers[self.tags] = (200, {"Link": '<http://169.254.169.254/latest>; rel="next"'}, b'{"tags":["a"]}')
+        self.refused("the next page is elsewhere")
+
+    def test_a_manifest_with_another_digest(self):
+        self.answers[self.tags] = (200, {}, b'{"tags":["a"]}')
+        self.answers[f"/v2/{REPOSITORY}/manifests/a"] = (200, {"Docker-Content-Digest": "sha256:" + "0" * 64}, b'{"schemaVersion":2}')
+        self.assertEqual([], names(self.listed()))
+        self.assertIn("and not sha256:0000", self.host.log_text())
+
+    def test_deep_and_large_documents(self):
+        self.answers[self.tags] = (200, {}, b'{"tags":["deep","large"]}')
+        self.answers[f"/v2/{REPOSITORY}/manifests/deep"] = (200, {}, b'{"a":' + b"[" * 10_000)
+        self.answers[f"/v2/{REPOSITORY}/manifests/large"] = (200, {}, b" " * (5 << 20))
+        self.assertEqual([], names(self.listed()))
+        self.assertIn("nested deeper than 32", self.host.log_text())
+
+    def test_a_redirect_to_another_host_carries_no_login(self):
+        other = self.enterContext(PlayedRegistry())
+        other.answers["/x"] = (200, {}, b'{"tags":[]}')
+        self.answers[self.tags] = (307, {"Location": f"http://{other.name}/x"}, b"")
+        answer = self.host.api("POST", "/scenarios", {"registryUrl": self.name, "scenarioRepository": REPOSITORY, "insecure": True, "username": "a", "password": "b"})
+        self.assertEqual([], names(answer))
+        self.assertEqual([("/x", None)], other.seen)
+        self.assertTrue(self.played.seen[0][1].startswith("Basic "))
+
+    def test_a_challenge_without_sense(self):
+        for header in ("", "Bearer", 'Bearer realm="ftp://x"', 'Bearer realm="', "Negotiate", 'Digest realm="x", nonce="y"', 'Bearer realm="http://127.0.0.1:1/"'):
+            with self.subTest(header):
+                self.answers[self.tags] = (401, {"WWW-Authenticate": header}, b"")
+                self.refused()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
