@@ -19,6 +19,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
+import registry_rows  # noqa: E402
 from measure import Table, called, cpu_seconds, median, memory, options, peak_memory, three, threads, wrk  # noqa: E402
 from operon_harness import BUILD, SOURCE, Host, free_port, until  # noqa: E402
 
@@ -231,7 +232,7 @@ def start_and_idle(table, o):
     table.add("idle resident memory, MB", three(with_plugins[1], 1), "operond with no plugin " + three(bare[1], 1), f"{median(with_plugins[1]):.1f} MB", "under 20 MB", median(with_plugins[1]) < 20)
 
 
-ROWS = (http_health, list_page, run_start, log_fan_out, plugin_call, thousand_runs, start_and_idle)
+ROWS = (http_health, list_page, run_start, log_fan_out, plugin_call, thousand_runs, start_and_idle, *registry_rows.ROWS)
 
 
 def main():
