@@ -36,6 +36,7 @@ struct Summary {
   std::optional<std::string> digest;
   std::optional<int64_t> size;               ///< bytes
   std::optional<std::string> last_modified;  ///< RFC 3339
+  std::optional<std::string> title{}, description{};  ///< in a list, so that it can be searched; of one scenario they stand beside it
 };
 
 /// By name or, when `name` is empty, by the reference that a run names.
