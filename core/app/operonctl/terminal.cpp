@@ -1,5 +1,6 @@
 #include "core/app/operonctl/terminal.hpp"
 
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -23,15 +24,20 @@ void on_signal(int number) {
   caught_signal = number;
 }
 
-/// Echo is off and ending signals wait while this lives.
+/// Echo is off while this lives, and an ending signal is only taken note of, and only while wait_for_input() waits: so none is missed
+/// between a look for it and the wait.
 class Hidden {
  public:
   Hidden() {
     caught_signal = 0;
-    struct sigaction wait {};
-    wait.sa_handler = on_signal;  // without SA_RESTART: the read ends
-    sigemptyset(&wait.sa_mask);
-    for (size_t i = 0; i < ending_signals.size(); ++i) sigaction(ending_signals[i], &wait, &before_[i]);
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int number : ending_signals) sigaddset(&held, number);
+    sigprocmask(SIG_BLOCK, &held, &mask_);
+    struct sigaction note {};
+    note.sa_handler = on_signal;
+    sigemptyset(&note.sa_mask);
+    for (size_t i = 0; i < ending_signals.size(); ++i) sigaction(ending_signals[i], &note, &before_[i]);
     if (tcgetattr(STDIN_FILENO, &terminal_) != 0) {
       const int reason = errno;
       restore_signals();
@@ -49,12 +55,24 @@ class Hidden {
   Hidden(const Hidden&) = delete;
   Hidden& operator=(const Hidden&) = delete;
 
+  /// False when a signal came instead.
+  bool wait_for_input() const {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    while (ppoll(&input, 1, nullptr, &mask_) < 0) {
+      if (errno != EINTR) throw Error{Code::failed_precondition, std::string("no answer can be read: ") + std::strerror(errno)};
+      if (caught_signal != 0) return false;
+    }
+    return true;
+  }
+
  private:
   void restore_signals() {
     for (size_t i = 0; i < ending_signals.size(); ++i) sigaction(ending_signals[i], &before_[i], nullptr);
+    sigprocmask(SIG_SETMASK, &mask_, nullptr);
   }
 
   termios terminal_{};
+  sigset_t mask_{};
   std::array<struct sigaction, ending_signals.size()> before_{};
 };
 
@@ -63,16 +81,14 @@ void show(const std::string& prompt) {
   std::fflush(stderr);
 }
 
-/// None when a signal came in between.
-std::optional<std::string> read_line() {
+/// None when `hidden` was waiting and a signal came instead.
+std::optional<std::string> read_line(const Hidden* hidden) {
   std::string line;
   while (true) {
     char c = 0;
+    if (hidden && !hidden->wait_for_input()) return std::nullopt;
     const ssize_t got = read(STDIN_FILENO, &c, 1);
-    if (got < 0 && errno == EINTR) {
-      if (caught_signal != 0) return std::nullopt;
-      continue;
-    }
+    if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw Error{Code::failed_precondition, std::string("no answer can be read: ") + std::strerror(errno)};
     if (got == 0) throw Error{Code::failed_precondition, "the input ended before the answer"};
     if (c == '\n') break;
@@ -92,8 +108,7 @@ bool can_ask(const Settings& s) {
 
 std::string ask(const std::string& prompt) {
   show(prompt);
-  caught_signal = 0;
-  return read_line().value_or("");
+  return read_line(nullptr).value_or("");
 }
 
 std::string ask_hidden(const std::string& prompt) {
@@ -102,7 +117,7 @@ std::string ask_hidden(const std::string& prompt) {
     {
       const Hidden hidden;  // before the prompt: who answers at once is not shown either
       show(prompt);
-      line = read_line();
+      line = read_line(&hidden);
     }
     if (line) return *line;
     std::fputs("\n", stderr);
