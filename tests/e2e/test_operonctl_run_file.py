@@ -18,6 +18,7 @@ fields:
   - {name: hex, type: string, variable: HEX}
   - {name: key, type: string, variable: KEY, secret: "true"}
   - {name: input, type: file, variable: INPUT, mount_path: /data/input}
+globals: {title: Base, description: of all, fields: [{name: hidden, type: string, variable: UNTOLD, secret: "true"}]}
 run: {argv: [/bin/sh, -c, 'echo "$COUNT $WORD $HEX"; [ -z "$INPUT" ] || cat "$INPUT"']}
 """
 RUN = """
@@ -137,7 +138,7 @@ class RunFile(unittest.TestCase):
         self.assertNotIn(KEY, self.host.log_text())
 
     def test_a_dry_run_for_people(self):
-        shown = self.ctl("run", "fields", "--set", "WORD=a", "--set", f"KEY={KEY}", "--dry-run").stdout
+        shown = self.ctl("run", "fields", "--set", "WORD=a", "--set", f"KEY={KEY}", "--set", f"UNTOLD={KEY}", "--dry-run").stdout
         self.assertRegex(shown, r'^# The request\nPOST /scenarios/run\n\{\n  "clusterName": "localhost",\n')
         self.assertIn('\n# The run\nclusterName: localhost\n', shown)
         self.assertTrue(shown.endswith("\n# Objects: runner 'runner-process' makes none that it could show\n"), shown)
@@ -175,10 +176,11 @@ current-context: east
             planned = json.loads(self.ctl("run", "--from-file", path, "--dry-run", "-o", "json", host=host).stdout)["requests"]
             self.assertEqual([p["plan"]["clusterName"] for p in planned], ["east", "west"])
             done = self.ctl("run", "--from-file", path, "--wait", host=host)
+            self.assertEqual(len(json.loads(self.ctl("run", "--from-file", path, "--wait", "-o", "json", host=host).stdout)["jobs"]), 2)
             self.assertEqual(len([line for line in done.stderr.split("\n") if line.endswith(": Succeeded")]), 2, done.stderr)
             self.assertEqual(len(self.ctl("run", "short", "--cluster", "east", "--cluster", "localhost", "-o", "name", host=host).stdout.split()), 2)
             self.assertIn("cluster 'north' is not offered", self.ctl("run", "short", "--cluster", "east", "--cluster", "north", code=1, host=host).stderr)
-            self.assertEqual(len(host.api("GET", "/scenarios/run").json["jobs"]), 4)
+            self.assertEqual(len(host.api("GET", "/scenarios/run").json["jobs"]), 6)
             for args, said in ((["--follow"], "--follow shows the log of one run"), (["--target-id", "x", "--idempotency-key", "k"], "an idempotency key is of one run"),
                                (["--cluster", "a", "--cluster", "a"], "a cluster is named twice")):
                 self.assertIn(said, self.ctl("run", "--from-file", path, *args, code=2, host=host).stderr)

@@ -95,15 +95,10 @@ json wait_until_ended(const Settings& s, Client& client, const std::string& id) 
 
 int report_end(const Settings& s, const json& job) {
   const std::string status = job.at("status");
-  if (s.output == Output::json || s.output == Output::yaml) print_object(s, {}, job, "jobId");
   std::fprintf(stderr, "run %s: %s%s%s\n", cell(job.at("jobId")).c_str(), colour_status(s, status).c_str(),
                job.contains("message") ? ": " : "", job.contains("message") ? cell(job["message"]).c_str() : "");
   return status == "Succeeded" ? exit_ok : status == "Stopped" ? exit_run_stopped : exit_run_failed;
 }
-
-}  // namespace
-
-namespace {
 
 void check_together(const RunOptions& options) {
   check(options.registry);
@@ -133,8 +128,11 @@ Values given_values(const RunOptions& options, const Scenario& scenario) {
 
 int dry_run(const Settings& s, Client& client, const Scenario& scenario, const std::vector<json>& requests) {
   json all = json::array();
-  for (const json& body : requests)
-    all.push_back({{"body", masked(scenario, body)}, {"plan", client.json("POST", "/operon/v1/runs/plan", &body)}});
+  for (const json& body : requests) {
+    json plan = client.json("POST", "/operon/v1/runs/plan", &body);
+    const json secret = plan.value("secretVariables", json::array());  // the host may know more of them, as of the scenario's base
+    all.push_back({{"body", masked(scenario, secret, body)}, {"plan", std::move(plan)}});
+  }
   print_dry_runs(s, all);
   return exit_ok;
 }
@@ -160,11 +158,32 @@ json start_all(const Settings& s, Client& client, const RunOptions& options, con
   return started;
 }
 
+void print_several(const Settings& s, const json& jobs) {
+  print_rows(s, {{"JOB", "jobId"}, {"CLUSTER", "clusterName"}, {"STATUS", "status"}}, jobs, "jobId", json{{"jobs", jobs}});
+}
+
 void print_started(const Settings& s, const RunOptions& options, json started) {
-  if (options.clusters.size() > 1)
-    return print_rows(s, {{"Job", "jobId"}, {"Cluster", "clusterName"}, {"Status", "status"}}, started, "jobId", json{{"jobs", started}});
+  if (options.clusters.size() > 1) return print_several(s, started);
   started[0].erase("clusterName");
   print_object(s, {{"Job", "jobId"}, {"Status", "status"}}, started[0], "jobId");
+}
+
+/// The worst exit code of all.
+int wait_for_all(const Settings& s, Client& client, const RunOptions& options, const json& started) {
+  int result = exit_ok;
+  json ended = json::array();
+  for (const json& job : started) {
+    ended.push_back(wait_until_ended(s, client, job.at("jobId")));
+    result = std::max(result, report_end(s, ended.back()));
+  }
+  if (s.output == Output::json || s.output == Output::yaml) {
+    if (options.clusters.size() > 1) {
+      print_several(s, ended);
+    } else {
+      print_object(s, {}, ended[0], "jobId");
+    }
+  }
+  return result;
 }
 
 }  // namespace
@@ -196,8 +215,7 @@ int run(const Settings& s, RunOptions options) {
     follow.follow = true;
     logs(s, follow);
   }
-  int result = exit_ok;
-  for (const json& job : started) result = std::max(result, report_end(s, wait_until_ended(s, client, job.at("jobId"))));
+  const int result = wait_for_all(s, client, options, started);
   if (refused) throw *refused;
   return result;
 }

@@ -1,5 +1,6 @@
 #include "core/app/operonctl/dry_run.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -46,14 +47,15 @@ void print(const json& one) {
 
 }  // namespace
 
-json masked(const Scenario& scenario, json body) {
+json masked(const Scenario& scenario, const json& secret_variables, json body) {
   for (const char* credential : {"password", "token"}) {
     if (body.contains(credential)) body[credential] = hidden;
   }
   if (body.contains("environment")) {
     for (auto& [variable, value] : body["environment"].items()) {
       const fields::Field* field = field_of(scenario, variable);
-      if (field ? field->secret : base::is_secret_name(variable)) {
+      const bool told = std::find(secret_variables.begin(), secret_variables.end(), variable) != secret_variables.end();
+      if (told || (field ? field->secret : base::is_secret_name(variable))) {
         value = hidden;
       } else if (field && field->type == fields::Type::file_base64 && value.get_ref<const std::string&>().size() > shown_bytes_max) {
         value = in_place_of(value.get_ref<const std::string&>().size());

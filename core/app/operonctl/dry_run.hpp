@@ -11,7 +11,8 @@
 namespace operon::ctl {
 
 /// The body of POST /scenarios/run with "***" for credentials and secret values, and the size of files in the place of their content.
-nlohmann::json masked(const Scenario&, nlohmann::json body);
+/// `secret_variables`: names that are secret beside those that the scenario's fields say.
+nlohmann::json masked(const Scenario&, const nlohmann::json& secret_variables, nlohmann::json body);
 
 /// `all`: a list of {"body": masked, "plan": the answer of POST /operon/v1/runs/plan}.
 void print_dry_runs(const Settings&, const nlohmann::json& all);

@@ -114,7 +114,8 @@ TEST_CASE("job runner: structs and schemas agree") {
     CHECK(kind.accepts(verb, part, value));
     all_named(kind.document, kind.document["verbs"][verb][part], value, verb);
   }
-  for (const auto* verb : {verb::validate, verb::plan, verb::start, verb::list, verb::inspect, verb::logs, verb::stop, verb::recover, verb::destroy}) {
+  for (const auto* verb :
+       {verb::validate, verb::plan, verb::start, verb::list, verb::inspect, verb::logs, verb::stop, verb::recover, verb::destroy}) {
     CHECK(kind.document["verbs"].contains(verb));
   }
   CHECK(kind.document["verbs"].size() == 9);
