@@ -18,6 +18,7 @@ class Checks {
   void tls(const std::string& key, const TlsFiles&) const;
   void authentication() const;
   void database() const;
+  void registries() const;
   void placements() const;
   void default_instance(const std::string& key, const std::string& name) const;
 
@@ -98,6 +99,22 @@ void Checks::database() const {
     problem("jobs.database_password_file", "jobs.database_password_file: there is no jobs.database that it could be for");
 }
 
+/// "HOST[:PORT][/PATH]": an entry that names no host would allow nothing, or something else than its author meant.
+void Checks::registries() const {
+  const std::string key = "scenarios.allowed_registries";
+  for (const auto& place : settings_.scenarios.allowed_registries) {
+    const auto host = std::string_view(place).substr(0, place.find('/'));
+    const bool is_host = host == "localhost" || host.find_first_of(".:") != std::string_view::npos;
+    const bool legal = std::all_of(place.begin(), place.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._-/:[]").find(c) != std::string_view::npos;
+    });
+    if (is_host && legal && place.find("//") == std::string::npos) continue;
+    problem(key, key + ": \"" + base::printable(place) +
+                     "\" names no registry; write its host, and a path where not all of it is meant, in lower case and without a scheme or "
+                     "tag: quay.io, quay.io/krkn-chaos, localhost:5000");
+  }
+}
+
 void Checks::placements() const {
   for (const auto& plugin : settings_.plugins) {
     if (plugin.isolation == "inprocess") continue;
@@ -128,6 +145,7 @@ void check(const Settings& settings, const Where& where, std::vector<std::string
   checks.tls("metrics.tls", settings.metrics.tls);
   checks.authentication();
   checks.database();
+  checks.registries();
   checks.placements();
   checks.default_instance("defaults.registry", settings.defaults.registry);
   checks.default_instance("defaults.runner", settings.defaults.runner);

@@ -135,6 +135,12 @@ struct DefaultInstances {
   std::string registry, runner;  ///< empty: the first instance that can
 };
 
+/// Which images runs may be of.
+struct ScenarioSettings {
+  std::vector<std::string> allowed_registries;  ///< empty: all
+  bool pin_digests = false;
+};
+
 struct Settings {
   std::string config_file;  ///< empty: embedded defaults
   std::vector<std::string> listen{"127.0.0.1:8080"};
@@ -154,6 +160,7 @@ struct Settings {
   PluginLimitSettings plugin_limits;
   NetSettings net;
   DefaultInstances defaults;
+  ScenarioSettings scenarios;
   std::vector<PluginEntry> plugins;  ///< in the order of the configuration
 };
 

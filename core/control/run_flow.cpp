@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/ids.hpp"
+#include "core/base/json.hpp"
+#include "core/jobs/start_rules.hpp"
 #include "core/log/log.hpp"
 #include "operon/kinds/job_runner_json.hpp"
 
@@ -51,6 +53,33 @@ std::vector<base::KnownSecret> secrets_of(const RunRequest& r, const jr::StartRe
   return secrets;
 }
 
+constexpr size_t plan_bytes_max = 8u << 20;
+constexpr const char* mask = "***";
+
+/// Without anything that nobody is to see: what is made of it cannot tell it.
+jobs::StartCommand masked(jobs::StartCommand command) {
+  auto& request = command.request;
+  for (const auto& name : request.secret_variables) {
+    if (const auto it = request.environment.find(name); it != request.environment.end()) it->second = mask;
+  }
+  if (request.target.kubeconfig) request.target.kubeconfig = mask;
+  if (request.pull) {
+    for (auto* credential : {&request.pull->password, &request.pull->token})
+      if (!credential->empty()) *credential = mask;
+  }
+  command.blobs.clear();
+  return command;
+}
+
+std::string objects_of(const std::string& answer, const std::string& runner) {
+  try {
+    return base::parse_json(answer, {.bytes_max = plan_bytes_max}).get<jr::Plan>().objects;
+  } catch (const std::exception& e) {
+    throw Error(Code::unavailable,
+                "job runner '" + runner + "' answered 'plan' with something that is not what the interface says: " + e.what());
+  }
+}
+
 /// The runner's credentials were refused, not the caller's.
 Error as_ours(const Error& e) {
   return e.code() == Code::permission_denied || e.code() == Code::unauthenticated ? Error(Code::unavailable, e.what()) : e;
@@ -59,15 +88,15 @@ Error as_ours(const Error& e) {
 }  // namespace
 
 JobPort port_of(jobs::Jobs& all) {
-  return {[&all](std::string_view id) { return all.get(id); },
-          [&all](jobs::StartCommand command) { return all.start(std::move(command)); }};
+  return {[&all](std::string_view id) { return all.get(id); }, [&all](jobs::StartCommand command) { return all.start(std::move(command)); },
+          [&all] { return all.frozen(); }};
 }
 
 RunFlow::RunFlow(plugin::Directory directory, targets::Targets& targets, JobPort jobs, FlowSettings settings)
     : directory_(std::move(directory)), targets_(targets), jobs_(std::move(jobs)), settings_(std::move(settings)) {}
 
 jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
-  const std::string job_id = r.idempotency_key.empty() ? base::uuid_v4() : base::uuid_v5(settings_.name_space, r.idempotency_key);
+  const std::string job_id = job_id_of(r);
   const log::Scope scope(who.request_id, job_id);
   if (auto before = repeated(r, job_id)) return *before;
 
@@ -88,9 +117,33 @@ jobs::StartCommand RunFlow::prepare(const RunRequest& r, const Who& who, const s
   return std::move(prepared.start);
 }
 
+/// The same key means the same run on every host of one installation.
+std::string RunFlow::job_id_of(const RunRequest& r) const {
+  return r.idempotency_key.empty() ? base::uuid_v4() : base::uuid_v5(settings_.name_space, r.idempotency_key);
+}
+
+RunPlan RunFlow::plan(const RunRequest& r, const Who& who) const {
+  const std::string job_id = job_id_of(r);
+  const log::Scope scope(who.request_id, job_id);
+  RunPlan plan;
+  if (auto before = repeated(r, job_id)) {
+    plan.repeats = true;
+    plan.start.job = std::move(before->job);
+    return plan;
+  }
+  if (const auto freeze = jobs_.frozen(); freeze.frozen) throw jobs::frozen_error(freeze);
+  const auto prepared = check(r, who, job_id);  // its secrets stay known to the scrubber until the answer is made
+  plan.start = masked(prepared.start);
+  const auto runner = directory_.find(plan.start.job.runner);
+  if (!runner || !runner->find(jr::id, jr::verb::plan)) return plan;
+  plan.objects = objects_of(ask_runner(jr::verb::plan, *runner, plan.start, who), runner->name());
+  return plan;
+}
+
 RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std::string& job_id) const {
   const auto runner = choose(directory_, runner_kind, r.runner, settings_.defaults.runner);
   require_accepts(directory_, *runner, r.scenario_image);
+  require_allowed(settings_.images, r);
   const ScenarioFacts facts =
       find_scenario({directory_, settings_.defaults, settings_.validation, settings_.registry_ms_max, who.request_id}, r);
 
@@ -99,7 +152,7 @@ RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std:
   const auto target = targets_.access({r.target_id, r.cluster_name, r.provider});
   start.job.provider = target.provider;
   start.request.target = {r.target_id, target.provider, target.cluster_name, target.cluster_api_url, target.kubeconfig};
-  ask_runner(*runner, start, who);
+  ask_runner(jr::verb::validate, *runner, start, who);  // refuses what its `start` would refuse, before anything is recorded
   return {std::move(start), std::move(secrets)};
 }
 
@@ -144,7 +197,7 @@ jobs::StartCommand RunFlow::command(const RunRequest& r, const Who& who, const s
   c.job.target_id = r.target_id;
   c.job.cluster_name = r.cluster_name;
   c.job.scenario_name = r.scenario_name;
-  c.job.scenario_image = r.scenario_image;
+  c.job.scenario_image = image_to_run(settings_.images, r, facts);
   c.job.runner = runner;
   c.job.registry = facts.registry;
   c.job.user = who.user;
@@ -156,7 +209,7 @@ jobs::StartCommand RunFlow::command(const RunRequest& r, const Who& who, const s
   c.request.job_id = job_id;
   c.request.object_name = c.job.pod_name();
   c.request.scenario_name = r.scenario_name;
-  c.request.scenario_image = r.scenario_image;
+  c.request.scenario_image = c.job.scenario_image;
   c.request.scenario_run = facts.run;
   c.request.declared_variables = declared_variables(facts);
   c.request.variables_known = facts.known;
@@ -169,10 +222,10 @@ jobs::StartCommand RunFlow::command(const RunRequest& r, const Who& who, const s
   return c;
 }
 
-/// A runner that offers `validate` refuses here what its `start` would refuse, before anything is recorded.
-void RunFlow::ask_runner(plugin::Instance& runner, const jobs::StartCommand& command, const Who& who) const {
-  const auto verb = runner.find(jr::id, jr::verb::validate);
-  if (!verb) return;
+/// Empty when the runner does not offer the verb.
+std::string RunFlow::ask_runner(const char* verb_name, plugin::Instance& runner, const jobs::StartCommand& command, const Who& who) const {
+  const auto verb = runner.find(jr::id, verb_name);
+  if (!verb) return {};
   plugin::CallContext context;
   context.timeout = settings_.validate_ms_max;
   context.request_id = who.request_id;
@@ -180,7 +233,7 @@ void RunFlow::ask_runner(plugin::Instance& runner, const jobs::StartCommand& com
   context.user = who.user;
   context.blobs = std::make_shared<const plugin::Blobs>(command.blobs);
   try {
-    runner.call(verb, nlohmann::json(command.request).dump(), context);
+    return runner.call(verb, nlohmann::json(command.request).dump(), context);
   } catch (const Error& e) {
     throw as_ours(e);
   }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/control/choose.hpp"
+#include "core/control/image_rules.hpp"
 #include "core/control/run_request.hpp"
 #include "core/control/run_secrets.hpp"
 #include "core/control/scenario_facts.hpp"
@@ -22,10 +23,11 @@ namespace operon::control {
 struct FlowSettings {
   Defaults defaults;
   Validation validation = Validation::best_effort;
+  ImageRules images;
   std::string name_space = "default";  ///< job ids follow from it and the idempotency key: the same on every host of one installation
   RunLimits limits;
   std::chrono::milliseconds registry_ms_max{15000};  ///< each registry's answer about one scenario
-  std::chrono::milliseconds validate_ms_max{10000};  ///< the runner's answer to `validate`
+  std::chrono::milliseconds validate_ms_max{10000};  ///< the runner's answer to `validate` and `plan`
 };
 
 /// Who asks, for the record and the log.
@@ -37,6 +39,14 @@ struct Who {
 struct JobPort {
   std::function<std::optional<jobs::Job>(std::string_view id)> get;
   std::function<jobs::Accepted(jobs::StartCommand)> start;
+  std::function<jobs::Freeze()> frozen;
+};
+
+/// What a start would do.
+struct RunPlan {
+  jobs::StartCommand start;  ///< secret values, kubeconfig and credentials masked; no files' bytes
+  std::string objects;       ///< JSON text of a list, what the runner would make; empty when it cannot tell
+  bool repeats = false;      ///< `start.job` is there under this idempotency key: nothing would be started
 };
 /// The table itself; it must outlive the port.
 JobPort port_of(jobs::Jobs&);
@@ -48,6 +58,9 @@ class RunFlow {
 
   /// Throws Error; nothing was recorded then, unless the runner itself refused in `start`.
   jobs::Accepted start(const RunRequest&, const Who&);
+
+  /// Refuses what `start` would refuse, and has no effect. Throws Error.
+  RunPlan plan(const RunRequest&, const Who&) const;
 
   /// The same for a run that is on record already, up to its start: that is the job table's. Throws Error.
   jobs::StartCommand prepare(const RunRequest&, const Who&, const std::string& job_id);
@@ -65,7 +78,8 @@ class RunFlow {
                              const std::string& runner) const;
   jobs::Accepted record_and_start(jobs::StartCommand) const;
   void remember(const std::string& job_id, std::vector<base::KnownSecret>);
-  void ask_runner(plugin::Instance& runner, const jobs::StartCommand&, const Who&) const;
+  std::string job_id_of(const RunRequest&) const;
+  std::string ask_runner(const char* verb, plugin::Instance& runner, const jobs::StartCommand&, const Who&) const;
 
   plugin::Directory directory_;
   targets::Targets& targets_;

@@ -102,6 +102,7 @@ std::optional<sr::AdhocRegistry> parse_own_registry(const json& body) {
   if (registry.registry_url.empty() || registry.repository.empty())
     throw Error(Code::invalid_argument, "Both registryUrl and scenarioRepository are required for private registry")
         .with_field(registry.registry_url.empty() ? "registryUrl" : "scenarioRepository");
+  check_own_registry(registry);
   return registry;
 }
 
@@ -122,6 +123,7 @@ RunRequest parse_run_request(std::string_view text, std::string_view idempotency
   r.provider = optional_text(body, "provider");
   r.registry = optional_text(body, "registry");
   r.runner = optional_text(body, "runner");
+  r.scenario_digest = optional_text(body, "scenarioDigest");
   r.timeout_seconds = optional_value<int64_t>(body, "timeoutSeconds", 0);
   if (body.contains("timeoutSeconds") && !body["timeoutSeconds"].is_null() &&
       (r.timeout_seconds < 1 || r.timeout_seconds > limits.timeout_seconds_max))

@@ -39,6 +39,7 @@ struct RunRequest {
   std::vector<RunFile> files;
   std::optional<kinds::scenario_registry::AdhocRegistry> own_registry;  ///< registryUrl and scenarioRepository, with what goes with them
   std::string provider, registry, runner;                               ///< instance names; empty = not named
+  std::string scenario_digest;                                          ///< that the scenario was shown with; empty = whatever it has now
   int64_t timeout_seconds = 0;                                          ///< 0 = the default
   std::string idempotency_key;                                          ///< empty = none
   std::string digest;  ///< sha256 of the body without credentials and without the key itself
@@ -49,8 +50,8 @@ struct RunRequest {
 /// empty when absent.
 RunRequest parse_run_request(std::string_view body, std::string_view idempotency_header, const RunLimits&);
 
-/// The registry keys of a body, shared with the POST /scenarios routes. Throws INVALID_ARGUMENT when only one of registryUrl and
-/// scenarioRepository is there.
+/// The registry keys of a body, shared with the POST /scenarios routes. Throws INVALID_ARGUMENT, never quoting a credential, when only one
+/// of registryUrl and scenarioRepository is there, for what is neither, and for credentials that no registry could be sent.
 std::optional<kinds::scenario_registry::AdhocRegistry> parse_own_registry(const nlohmann::json& body);
 
 /// An optional string member; null counts as absent. Throws INVALID_ARGUMENT naming it.

@@ -88,7 +88,37 @@ void check_files(const RunRequest& r, const RunLimits& limits) {
   }
 }
 
+constexpr size_t registry_name_bytes_max = 255;
+constexpr size_t credential_bytes_max = 64u << 10;
+
+void check_credential(const char* field, const std::string& value) {
+  const auto wrong = [&](const std::string& why) { throw Error(Code::invalid_argument, std::string(field) + " " + why).with_field(field); };
+  if (value.size() > credential_bytes_max) wrong("is longer than " + std::to_string(credential_bytes_max) + " bytes");
+  if (std::any_of(value.begin(), value.end(), is_control)) wrong("holds a control character, as of a line's end");
+}
+
 }  // namespace
+
+void check_own_registry(const kinds::scenario_registry::AdhocRegistry& registry) {
+  const auto wrong = [](const char* field, const std::string& why) {
+    throw Error(Code::invalid_argument, std::string(field) + " " + why).with_field(field);
+  };
+  const auto made_of = [](const std::string& text, std::string_view others) {
+    return !text.empty() && text.size() <= registry_name_bytes_max && std::all_of(text.begin(), text.end(), [&](char c) {
+      return is_alpha(c) || is_digit(c) || others.find(c) != std::string_view::npos;
+    });
+  };
+  if (!made_of(registry.registry_url, ".-:[]"))
+    wrong("registryUrl", "must be a host or host:port, as in registry.example.org:5000, without a scheme, path, user or password");
+  const auto& path = registry.repository;
+  if (!made_of(path, "._-/") || path.front() == '/' || path.back() == '/' || path.find("//") != std::string::npos ||
+      path.find("..") != std::string::npos)
+    wrong("scenarioRepository", "must be a path such as krkn-chaos/krkn-hub");
+  check_credential("username", registry.username);
+  if (registry.username.find(':') != std::string::npos) wrong("username", "must hold no ':', which ends it in HTTP's Basic scheme");
+  check_credential("password", registry.password);
+  check_credential("token", registry.token);
+}
 
 bool is_environment_name(std::string_view name) {
   return !name.empty() && (is_alpha(name.front()) || name.front() == '_') &&
@@ -121,6 +151,7 @@ void check_rules(const RunRequest& r, const RunLimits& limits) {
   check_name("provider", r.provider, limits);
   check_name("registry", r.registry, limits);
   check_name("runner", r.runner, limits);
+  check_name("scenarioDigest", r.scenario_digest, limits);
   if (const auto trouble = path_trouble(r.kubeconfig_path, limits.path_bytes_max); !trouble.empty())
     refuse("kubeconfigPath", "'" + base::printable(r.kubeconfig_path) + "' " + trouble);
   check_environment(r, limits);

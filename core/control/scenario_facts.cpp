@@ -42,6 +42,7 @@ ScenarioFacts ask(const RegistryClient& client, const RunRequest& r) {
   facts.globals = globals_of(client, request);
   facts.known = true;
   facts.registry = client.name();
+  facts.digest = scenario.summary.digest.value_or("");
   facts.fields = std::move(scenario.fields);
   facts.run = std::move(scenario.run);
   return facts;

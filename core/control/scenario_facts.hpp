@@ -22,6 +22,7 @@ enum class Validation {
 struct ScenarioFacts {
   bool known = false;
   std::string registry;                ///< instance that holds it; empty when unknown
+  std::string digest;                  ///< of the scenario; empty when its registry tells none
   std::vector<fields::Field> fields;   ///< of the scenario
   std::vector<fields::Field> globals;  ///< of its base; may be empty
   std::string run;                     ///< the registry's part for the runner, opaque; empty for an image

@@ -62,6 +62,8 @@ class Asked {
 json entry_of(json entry, const sr::Summary& summary, const std::string& registry) {
   entry["reference"] = summary.reference;
   entry["registry"] = registry;
+  if (summary.title) entry["title"] = *summary.title;
+  if (summary.description) entry["description"] = *summary.description;
   return entry;
 }
 

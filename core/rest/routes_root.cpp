@@ -27,6 +27,7 @@ constexpr Link links[] = {
     {"GET", "/operon/v1/scenarios", "the scenarios of all registries", true},
     {"GET", "/operon/v1/scenarios/{name}", "one of them, with what a run must name", false},
     {"POST", "/scenarios/run", "start a run", false},
+    {"POST", "/operon/v1/runs/plan", "what starting a run would make; starts nothing", false},
     {"GET", "/scenarios/run", "all runs, newest first", true},
     {"GET", "/scenarios/run/{jobId}", "one run", false},
     {"GET", "/scenarios/run/{jobId}/logs?follow=true", "the log of a run as it is written", false},

@@ -29,6 +29,48 @@ http::Response start(Services& s, const http::Request& request, Audit& audit) {
   return json_answer(201, {{"jobId", accepted.job.id}, {"status", "Pending"}, {"podName", accepted.job.pod_name()}});
 }
 
+/// What follows from the request; a run that is there already tells its record alone.
+void add_request(json& answer, const jr::StartRequest& request) {
+  json files = json::array();
+  for (const auto& file : request.files)
+    files.push_back({{"name", file.name}, {"mountPath", file.mount_path}, {"size", file.size}, {"sha256", file.sha256}});
+  answer["files"] = std::move(files);
+  answer["kubeconfigPath"] = request.kubeconfig_path;
+  answer["environment"] = request.environment;
+  answer["secretVariables"] = request.secret_variables;
+}
+
+json planned_json(const control::RunPlan& plan) {
+  const auto& job = plan.start.job;
+  json answer = {{"jobId", job.id},
+                 {"podName", job.pod_name()},
+                 {"targetId", job.target_id},
+                 {"clusterName", job.cluster_name},
+                 {"provider", job.provider},
+                 {"scenarioName", job.scenario_name},
+                 {"scenarioImage", job.scenario_image},
+                 {"runner", job.runner},
+                 {"validated", job.validated}};
+  if (!job.registry.empty()) answer["registry"] = job.registry;
+  if (!job.message.empty()) answer["message"] = job.message;
+  if (job.timeout_seconds > 0) answer["timeoutSeconds"] = job.timeout_seconds;
+  if (plan.repeats) {
+    answer["repeats"] = true;
+  } else {
+    add_request(answer, plan.start.request);
+  }
+  if (!plan.objects.empty()) answer["objects"] = json::parse(plan.objects);
+  return answer;
+}
+
+/// What POST /scenarios/run would do with this body.
+http::Response plan(Services& s, const http::Request& request) {
+  only_query_keys(request, {});
+  const std::string key = request.header ? request.header("Idempotency-Key").value_or("") : "";
+  const auto run = control::parse_run_request(request.body, key, s.run_flow.settings().limits);
+  return json_answer(200, planned_json(s.run_flow.plan(run, {request.caller.name, request.request_id})));
+}
+
 jobs::JobFilter filter_of(const http::Request& request) {
   jobs::JobFilter filter;
   if (const auto status = query_text(request, "status"); !status.empty()) {
@@ -83,7 +125,7 @@ http::Response stop(Services& s, const http::Request& request, Audit& audit) {
 }  // namespace
 
 std::vector<http::Route> run_routes(Services& services) {
-  std::vector<http::Route> routes(4);
+  std::vector<http::Route> routes(5);
   routes[0].method = http::Method::post;
   routes[0].pattern = "/scenarios/run";
   routes[0].role = http::Role::run;
@@ -103,6 +145,13 @@ std::vector<http::Route> run_routes(Services& services) {
   routes[3].interface_id = jr::id;
   routes[3].ignores_body = true;
   routes[3].handler = audited([&services](const http::Request& r, Audit& a) { return stop(services, r, a); });
+
+  routes[4].method = http::Method::post;
+  routes[4].pattern = "/operon/v1/runs/plan";
+  routes[4].role = http::Role::run;
+  routes[4].interface_id = jr::id;
+  routes[4].body_bytes_max = services.run_flow.settings().limits.body_bytes_max;
+  routes[4].handler = [&services](const http::Request& r) { return plan(services, r); };
   return routes;
 }
 

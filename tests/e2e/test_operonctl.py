@@ -225,6 +225,18 @@ class Operonctl(unittest.TestCase):
         script = self.ctl("completion", "bash").stdout + "\nCOMP_WORDS=(operonctl jobs -o w); COMP_CWORD=3; _operonctl; echo ${COMPREPLY[@]}"
         self.assertEqual(subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split(), ["wide"])
 
+    def test_completion_of_a_run(self):
+        def completed(*words):
+            script = self.ctl("completion", "bash").stdout + f"\nCOMP_WORDS=(operonctl {' '.join(words)}); COMP_CWORD={len(words)}; _operonctl; echo ${{COMPREPLY[@]}}"
+            return subprocess.run(["bash", "-c", script], capture_output=True, text=True,
+                                  env={"PATH": f"{BUILD / 'bin'}:{os.environ['PATH']}", "OPERON_SERVER": f"http://127.0.0.1:{self.host.port}"}).stdout.split()
+        self.assertEqual(completed("run", "--dr"), ["--dry-run"])
+        self.assertEqual(completed("run", "--from"), ["--from-file"])
+        self.assertEqual(completed("run", "fiel"), ["fields"])
+        self.assertEqual(completed("run", "--from-file", "x"), [])  # readline's own: files
+        self.assertEqual(completed("scenarios", "--registry-"), ["--registry-url", "--registry-token-file"])
+        self.assertIn("-l from-file -rF", self.ctl("completion", "fish").stdout)
+
     def test_colour_only_on_a_terminal(self):
         def on_terminal(env):
             master, slave = pty.openpty()

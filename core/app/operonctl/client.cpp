@@ -13,6 +13,7 @@ namespace operon::ctl {
 namespace {
 
 constexpr size_t answer_bytes_max = 256u << 20;
+constexpr size_t answer_headers_max = 100;
 constexpr long connect_ms_max = 5000;
 constexpr long answer_ms_max = 120000;
 
@@ -59,6 +60,7 @@ Error refusal(long status, const std::string& body) {
 
 struct Sink {
   std::string* body = nullptr;
+  Headers* headers = nullptr;
   const std::function<bool(std::string_view)>* take = nullptr;
   CURL* easy = nullptr;
   bool left = false;
@@ -83,6 +85,24 @@ size_t on_bytes(char* data, size_t size, size_t count, void* user) noexcept {
   auto& sink = *static_cast<Sink*>(user);
   try {
     return take_bytes(sink, std::string_view(data, size * count)) ? size * count : 0;
+  } catch (...) {
+    sink.thrown = std::current_exception();
+    return 0;
+  }
+}
+
+/// "Name: value" each, and the line of the status, which is none.
+size_t on_header(char* data, size_t size, size_t count, void* user) noexcept {
+  auto& sink = *static_cast<Sink*>(user);
+  try {
+    const std::string_view line(data, size * count);
+    const size_t colon = line.find(':');
+    if (!sink.headers || colon == std::string_view::npos || sink.headers->size() >= answer_headers_max) return size * count;
+    std::string name(line.substr(0, colon));
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    const size_t begin = line.find_first_not_of(" \t", colon + 1), end = line.find_last_not_of("\r\n \t");
+    sink.headers->emplace_back(std::move(name), begin == std::string_view::npos || end < begin ? "" : line.substr(begin, end - begin + 1));
+    return size * count;
   } catch (...) {
     sink.thrown = std::current_exception();
     return 0;
@@ -143,6 +163,8 @@ struct Client::Impl {
     sink.easy = easy;
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &sink);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, &sink);
     const CURLcode result = curl_easy_perform(easy);
     if (sink.thrown) std::rethrow_exception(sink.thrown);
     if (result != CURLE_OK && !sink.left) throw no_answer(result);
@@ -166,12 +188,15 @@ Answer Client::request(std::string_view method, const std::string& path, const s
   Answer answer;
   Sink sink;
   sink.body = &answer.body;
+  sink.headers = &answer.headers;
   answer.status = impl_->perform(method, path, body, headers, sink, false);
   return answer;
 }
 
-nlohmann::json Client::json(std::string_view method, const std::string& path, const nlohmann::json* body, const Headers& headers) {
-  const Answer answer = request(method, path, body ? body->dump() : std::string{}, headers);
+nlohmann::json Client::json(std::string_view method, const std::string& path, const nlohmann::json* body, const Headers& headers,
+                            Headers* answer_headers) {
+  Answer answer = request(method, path, body ? body->dump() : std::string{}, headers);
+  if (answer_headers) *answer_headers = std::move(answer.headers);
   if (answer.status < 200 || answer.status >= 300) throw refusal(answer.status, answer.body);
   if (answer.body.empty()) return nullptr;
   try {

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/app/operonctl/registry_choice.hpp"
+#include "core/app/operonctl/run_options.hpp"
 #include "core/app/operonctl/settings.hpp"
 
 namespace operon::ctl {
@@ -17,15 +19,6 @@ enum Exit : int {
   exit_unreachable = 3,   ///< no answer from the server
   exit_run_failed = 10,   ///< --wait or --follow: the run ended Failed
   exit_run_stopped = 11,  ///< --wait or --follow: the run ended Stopped
-};
-
-struct RunOptions {
-  std::string scenario, cluster, provider, registry, runner, idempotency_key;
-  std::string target_id;                                   ///< empty = a new target request is made
-  std::vector<std::string> set;                            ///< VAR=VALUE
-  std::vector<std::pair<std::string, std::string>> files;  ///< local path, mount path
-  int64_t timeout_seconds = 0;
-  bool follow = false, wait = false;
 };
 
 struct JobsOptions {
@@ -42,9 +35,9 @@ struct LogsOptions {
 
 int targets(const Settings&);
 int clusters(const Settings&, const std::string& target_id);
-int scenarios(const Settings&, const std::string& registry);
-int scenario(const Settings&, const std::string& name, const std::string& registry);
-int run(const Settings&, const RunOptions&);
+int scenarios(const Settings&, const RegistryChoice&, const std::string& word);
+int scenario(const Settings&, const std::string& name, const RegistryChoice&, bool globals);
+int run(const Settings&, RunOptions);
 int jobs(const Settings&, const JobsOptions&);
 int job(const Settings&, const std::string& id);
 int logs(const Settings&, const LogsOptions&);

@@ -36,57 +36,6 @@ int clusters(const Settings& s, const std::string& target_id) {
   return exit_ok;
 }
 
-int scenarios(const Settings& s, const std::string& registry) {
-  Client client(s);
-  const json answer = client.json("GET", "/operon/v1/scenarios" + (registry.empty() ? "" : "?registry=" + escape(registry)));
-  print_rows(s,
-             {{"NAME", "name"},
-              {"REGISTRY", "registry"},
-              {"MODIFIED", "lastModified"},
-              {"REFERENCE", "reference", true},
-              {"SIZE", "size", true},
-              {"DIGEST", "digest", true}},
-             answer.at("scenarios"), "name", answer);
-  return exit_ok;
-}
-
-int scenario(const Settings& s, const std::string& name, const std::string& registry) {
-  Client client(s);
-  const json answer =
-      client.json("GET", "/operon/v1/scenarios/" + escape(name) + (registry.empty() ? "" : "?registry=" + escape(registry)));
-  print_object(s,
-               {{"Name", "name"},
-                {"Title", "title"},
-                {"Description", "description"},
-                {"Registry", "registry"},
-                {"Reference", "reference"},
-                {"Digest", "digest"},
-                {"Modified", "lastModified"}},
-               answer, "name");
-  if (s.output != Output::table && s.output != Output::wide) return exit_ok;
-  json rows = json::array();
-  for (const json& field : answer.at("fields")) {
-    if (field.value("type", "") == "group") continue;
-    json row = field;
-    row["required"] = field.value("required", false) ? "yes" : "no";
-    if (field.value("secret", false)) row["default"] = field.contains("default") ? "(hidden)" : "";
-    row["rule"] = field.contains("validator") ? field["validator"] : field.contains("allowed_values") ? field["allowed_values"] : json();
-    rows.push_back(std::move(row));
-  }
-  if (rows.empty()) return exit_ok;
-  std::puts("");
-  print_rows(s,
-             {{"VARIABLE", "variable"},
-              {"TYPE", "type"},
-              {"REQUIRED", "required"},
-              {"DEFAULT", "default"},
-              {"RULE", "rule", true},
-              {"MOUNT PATH", "mount_path", true},
-              {"DESCRIPTION", "short_description"}},
-             rows, "variable", rows);
-  return exit_ok;
-}
-
 int plugin_list(const Settings& s) {
   Client client(s);
   const json answer = client.json("GET", "/operon/v1/plugins");

@@ -1,132 +1,74 @@
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/app/operonctl/client.hpp"
 #include "core/app/operonctl/commands.hpp"
+#include "core/app/operonctl/dry_run.hpp"
 #include "core/app/operonctl/event_stream.hpp"
 #include "core/app/operonctl/output.hpp"
+#include "core/app/operonctl/run_values.hpp"
+#include "core/app/operonctl/scenario_lookup.hpp"
 #include "core/app/operonctl/target_request.hpp"
-#include "core/base/files.hpp"
 #include "core/base/ids.hpp"
-#include "core/base/text.hpp"
 #include "operon/error.hpp"
-#include "operon/fields/validate.hpp"
 
 namespace operon::ctl {
 namespace {
 
 using nlohmann::json;
 
-constexpr size_t file_bytes_max = 32u << 20;  // the host's limit for a whole request
-
-/// What the run is of: its name, its reference, its fields when the host knows them.
-struct Scenario {
-  std::string name, reference, registry;
-  std::vector<fields::Field> fields;
-  bool known = false;
-};
-
-Scenario look_up(Client& client, const RunOptions& options) {
-  Scenario found;
-  if (options.scenario.find('/') != std::string::npos && options.scenario.rfind("dir://", 0) != 0) {
-    const std::string repository = options.scenario.substr(options.scenario.rfind('/') + 1);
-    found.name = repository.substr(0, repository.find_first_of(":@"));
-    found.reference = options.scenario;
-    return found;
-  }
-  const std::string name = options.scenario.rfind("dir://", 0) == 0 ? options.scenario.substr(6) : options.scenario;
-  std::string path = "/operon/v1/scenarios/" + escape(name);
-  if (!options.registry.empty()) path += "?registry=" + escape(options.registry);
-  const json detail = client.json("GET", path);
-  found.name = detail.at("name");
-  found.reference = detail.at("reference");
-  found.registry = detail.at("registry");
-  found.fields = detail.at("fields").get<std::vector<fields::Field>>();
-  found.known = true;
-  return found;
-}
-
-/// The cluster that was named; else the only one; else this machine. Throws Error listing what there is. Of two providers' clusters of one
-/// name none is taken: a run on the wrong one cannot be taken back.
-json choose_cluster(Client& client, const RunOptions& options, const std::string& target_id) {
-  json rows = json::array();
+std::string names_of(const json& rows) {
   std::string names;
-  for (const json& row : cluster_rows(client, target_id)) {
+  for (const json& row : rows)
     names += (names.empty() ? "" : ", ") + row.at("cluster-name").get<std::string>() + " (provider " +
              row.at("provider").get<std::string>() + ")";
-    if (options.provider.empty() || row.at("provider") == options.provider) rows.push_back(row);
+  return names;
+}
+
+/// The cluster of that name; without one the only one there is, else this machine. Throws Error listing what there is. Of two providers'
+/// clusters of one name none is taken: a run on the wrong one cannot be taken back.
+json choose_cluster(const json& all, const std::string& provider, const std::string& named) {
+  const std::string names = names_of(all);
+  json rows = json::array(), match = json::array();
+  for (const json& row : all) {
+    if (provider.empty() || row.at("provider") == provider) rows.push_back(row);
   }
-  std::string wanted = options.cluster;
+  std::string wanted = named;
   if (wanted.empty()) wanted = rows.size() == 1 ? rows[0].at("cluster-name").get<std::string>() : "localhost";
-  json match = json::array();
   for (const json& row : rows) {
     if (row.at("cluster-name") == wanted) match.push_back(row);
   }
   if (match.size() == 1) return match[0];
   if (match.size() > 1)
     throw Error{Code::invalid_argument, "cluster '" + wanted + "' is offered by several providers: give --provider; there are: " + names};
-  if (rows.empty() && !names.empty())
-    throw Error{Code::not_found, "provider '" + options.provider + "' offers no cluster; there are: " + names};
+  if (rows.empty() && !names.empty()) throw Error{Code::not_found, "provider '" + provider + "' offers no cluster; there are: " + names};
   if (names.empty()) throw Error{Code::not_found, "no provider offers a cluster; see 'operonctl plugin list'"};
-  if (options.cluster.empty()) throw Error{Code::invalid_argument, "which cluster? give --cluster with one of: " + names};
-  throw Error{Code::not_found, "cluster '" + options.cluster + "' is not offered; there are: " + names};
+  if (named.empty()) throw Error{Code::invalid_argument, "which cluster? give --cluster with one of: " + names};
+  throw Error{Code::not_found, "cluster '" + named + "' is not offered; there are: " + names};
 }
 
-std::map<std::string, std::string> assignments(const std::vector<std::string>& set) {
-  std::map<std::string, std::string> values;
-  for (const std::string& one : set) {
-    const size_t equals = one.find('=');
-    if (equals == std::string::npos || equals == 0)
-      throw Error{Code::invalid_argument, "--set '" + base::printable(one) + "' must read VARIABLE=VALUE"};
-    values[one.substr(0, equals)] = one.substr(equals + 1);
-  }
-  return values;
-}
-
-/// File fields name a local path here; the request carries the content.
-void read_file_fields(const Scenario& scenario, std::map<std::string, std::string>& environment, json& files) {
-  for (const fields::Field& field : scenario.fields) {
-    if (!field.variable || !environment.count(*field.variable)) continue;
-    std::string& value = environment[*field.variable];
-    if (field.type == fields::Type::file && field.mount_path) {
-      files.push_back({{"name", std::filesystem::path(*field.mount_path).filename().string()},
-                       {"content", base::base64_encode(base::read_file(value, file_bytes_max))},
-                       {"mountPath", *field.mount_path}});
-      environment.erase(*field.variable);
-    } else if (field.type == fields::Type::file_base64) {
-      value = base::base64_encode(base::read_file(value, file_bytes_max));
-    }
-  }
-}
-
-json make_request(Client& client, const RunOptions& options, const Scenario& scenario) {
+/// A body of POST /scenarios/run for each cluster. All are looked up before any run starts.
+std::vector<json> make_requests(Client& client, const RunOptions& options, const Scenario& scenario, json body) {
   const std::string target_id = options.target_id.empty() ? request_targets(client) : options.target_id;
-  const json cluster = choose_cluster(client, options, target_id);
-  std::map<std::string, std::string> environment = assignments(options.set);
-  json files = json::array();
-  for (const auto& [path, mount] : options.files)
-    files.push_back({{"name", std::filesystem::path(mount).filename().string()},
-                     {"content", base::base64_encode(base::read_file(path, file_bytes_max))},
-                     {"mountPath", mount}});
-  read_file_fields(scenario, environment, files);
-  if (scenario.known) {
-    fields::Input input;
-    input.environment = environment;
-    for (const json& file : files) input.mount_paths.insert(file.at("mountPath").get<std::string>());
-    fields::validate(scenario.fields, input);  // the host applies the defaults; this is only to say it sooner
-  }
-  json body = {{"targetId", target_id},
-               {"clusterName", cluster.at("cluster-name")},
-               {"provider", cluster.at("provider")},
-               {"scenarioImage", scenario.reference},
-               {"scenarioName", scenario.name},
-               {"environment", environment}};
-  if (!files.empty()) body["files"] = files;
+  body["targetId"] = target_id;
+  body["scenarioImage"] = scenario.reference;
+  body["scenarioName"] = scenario.name;
   if (!scenario.registry.empty()) body["registry"] = scenario.registry;
   if (!options.runner.empty()) body["runner"] = options.runner;
+  if (!options.digest.empty()) body["scenarioDigest"] = options.digest;
   if (options.timeout_seconds > 0) body["timeoutSeconds"] = options.timeout_seconds;
-  return body;
+  const json all = cluster_rows(client, target_id);
+  std::vector<json> requests;
+  for (const std::string& named : options.clusters.empty() ? std::vector<std::string>{""} : options.clusters) {
+    const json cluster = choose_cluster(all, options.provider, named);
+    body["clusterName"] = cluster.at("cluster-name");
+    body["provider"] = cluster.at("provider");
+    requests.push_back(body);
+  }
+  return requests;
 }
 
 json wait_until_ended(const Settings& s, Client& client, const std::string& id) {
@@ -153,35 +95,129 @@ json wait_until_ended(const Settings& s, Client& client, const std::string& id) 
 
 int report_end(const Settings& s, const json& job) {
   const std::string status = job.at("status");
-  if (s.output == Output::json || s.output == Output::yaml) print_object(s, {}, job, "jobId");
   std::fprintf(stderr, "run %s: %s%s%s\n", cell(job.at("jobId")).c_str(), colour_status(s, status).c_str(),
                job.contains("message") ? ": " : "", job.contains("message") ? cell(job["message"]).c_str() : "");
   return status == "Succeeded" ? exit_ok : status == "Stopped" ? exit_run_stopped : exit_run_failed;
 }
 
+void check_together(const RunOptions& options) {
+  check(options.registry);
+  const auto wrong = [](const char* what) { throw Error{Code::invalid_argument, what}; };
+  if (options.scenario.empty()) wrong("which scenario? give its NAME, or 'scenario' in the file");
+  if (options.clusters.size() > 1 && options.follow) wrong("--follow shows the log of one run: give one cluster, or --wait");
+  if (options.clusters.size() > 1 && !options.idempotency_key.empty()) wrong("an idempotency key is of one run: give one cluster");
+  if (options.target_id.empty() && !options.idempotency_key.empty())
+    wrong("an idempotency key needs a target id too: a new target request would make every repetition another request");
+  for (size_t i = 0; i < options.clusters.size(); ++i) {
+    if (std::count(options.clusters.begin(), options.clusters.end(), options.clusters[i]) > 1) wrong("a cluster is named twice");
+  }
+}
+
+/// What the command line and the file say, together; relative paths of the file's file fields begin in its folder.
+Values given_values(const RunOptions& options, const Scenario& scenario) {
+  Values values = options.file_values;
+  for (const fields::Field& field : scenario.fields) {
+    if (!field.variable || (field.type != fields::Type::file && field.type != fields::Type::file_base64)) continue;
+    const auto path = values.find(*field.variable);
+    if (path != values.end() && !path->second.empty() && path->second.front() != '/')
+      path->second = (std::filesystem::path(options.file_folder) / path->second).string();
+  }
+  for (const auto& [variable, value] : options.values) values[variable] = value;
+  return values;
+}
+
+int dry_run(const Settings& s, Client& client, const Scenario& scenario, const std::vector<json>& requests) {
+  json all = json::array();
+  for (const json& body : requests) {
+    json plan = client.json("POST", "/operon/v1/runs/plan", &body);
+    const json secret = plan.value("secretVariables", json::array());  // the host may know more of them, as of the scenario's base
+    all.push_back({{"body", masked(scenario, secret, body)}, {"plan", std::move(plan)}});
+  }
+  print_dry_runs(s, all);
+  return exit_ok;
+}
+
+/// Starts them one after the other. One that is refused ends that; what runs already is told all the same.
+json start_all(const Settings& s, Client& client, const RunOptions& options, const std::vector<json>& requests,
+               std::optional<Error>& refused) {
+  json started = json::array();
+  for (const json& body : requests) {
+    const std::string key = options.idempotency_key.empty() ? base::uuid_v4() : options.idempotency_key;
+    try {
+      started.push_back(client.json("POST", "/scenarios/run", &body, {{"Idempotency-Key", key}}));
+    } catch (const Error& e) {
+      if (started.empty()) throw;
+      refused = Error{e.code(), "cluster '" + body.at("clusterName").get<std::string>() + "': " + e.what()};
+      return started;
+    }
+    started.back()["clusterName"] = body["clusterName"];
+    if (s.output == Output::table || s.output == Output::wide)
+      std::fprintf(stderr, "run %s of %s on %s\n", cell(started.back().at("jobId")).c_str(), cell(body["scenarioName"]).c_str(),
+                   cell(body["clusterName"]).c_str());
+  }
+  return started;
+}
+
+void print_several(const Settings& s, const json& jobs) {
+  print_rows(s, {{"JOB", "jobId"}, {"CLUSTER", "clusterName"}, {"STATUS", "status"}}, jobs, "jobId", json{{"jobs", jobs}});
+}
+
+void print_started(const Settings& s, const RunOptions& options, json started) {
+  if (options.clusters.size() > 1) return print_several(s, started);
+  started[0].erase("clusterName");
+  print_object(s, {{"Job", "jobId"}, {"Status", "status"}}, started[0], "jobId");
+}
+
+/// The worst exit code of all.
+int wait_for_all(const Settings& s, Client& client, const RunOptions& options, const json& started) {
+  int result = exit_ok;
+  json ended = json::array();
+  for (const json& job : started) {
+    ended.push_back(wait_until_ended(s, client, job.at("jobId")));
+    result = std::max(result, report_end(s, ended.back()));
+  }
+  if (s.output == Output::json || s.output == Output::yaml) {
+    if (options.clusters.size() > 1) {
+      print_several(s, ended);
+    } else {
+      print_object(s, {}, ended[0], "jobId");
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
-int run(const Settings& s, const RunOptions& options) {
+int run(const Settings& s, RunOptions options) {
+  add_run_file(options);
+  check_together(options);
   Client client(s);
-  const Scenario scenario = look_up(client, options);
-  const json body = make_request(client, options, scenario);
-  const std::string key = options.idempotency_key.empty() ? base::uuid_v4() : options.idempotency_key;
-  const json accepted = client.json("POST", "/scenarios/run", &body, {{"Idempotency-Key", key}});
-  const std::string id = accepted.at("jobId");
-  if (s.output == Output::table || s.output == Output::wide) {
-    std::fprintf(stderr, "run %s of %s on %s\n", id.c_str(), cell(body["scenarioName"]).c_str(), cell(body["clusterName"]).c_str());
-  }
+  const json registry = registry_body(s, options.registry);
+  const Scenario scenario = look_up(client, options.registry, registry, options.scenario);
+  Values values = given_values(options, scenario);
+  // Who filled in a form saw these very fields: nothing else is to run.
+  if (scenario.known && complete(s, scenario, options.files, values) && options.digest.empty()) options.digest = scenario.digest;
+  json body = values_body(scenario, std::move(values), options.files);
+  body.update(registry);
+  const auto requests = make_requests(client, options, scenario, std::move(body));
+  if (options.dry_run) return dry_run(s, client, scenario, requests);
+
+  std::optional<Error> refused;
+  const json started = start_all(s, client, options, requests, refused);
   if (!options.follow && !options.wait) {
-    print_object(s, {{"Job", "jobId"}, {"Status", "status"}}, accepted, "jobId");
+    print_started(s, options, started);
+    if (refused) throw *refused;
     return exit_ok;
   }
   if (options.follow) {
     LogsOptions follow;
-    follow.id = id;
+    follow.id = started[0].at("jobId");
     follow.follow = true;
     logs(s, follow);
   }
-  return report_end(s, wait_until_ended(s, client, id));
+  const int result = wait_for_all(s, client, options, started);
+  if (refused) throw *refused;
+  return result;
 }
 
 }  // namespace operon::ctl

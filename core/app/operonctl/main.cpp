@@ -22,8 +22,16 @@ constexpr const char* exit_codes =
 constexpr const char* settings_order =
     "Settings: flag > environment (OPERON_SERVER, OPERON_TOKEN, OPERON_TOKEN_FILE, OPERON_CA_FILE, OPERONCTL_CONFIG,\n"
     "NO_COLOR) > $XDG_CONFIG_HOME/operon/operonctl.yaml (server, token_file, ca_file) > http://127.0.0.1:8080.";
+constexpr const char* private_registry_footer =
+    "Private registry: operonctl scenarios --registry-url registry.example.org --repository team/scenarios --username ann";
+constexpr const char* run_footer =
+    "On a terminal, required values that are missing are asked for; elsewhere, and with --no-input, they are an error.\n"
+    "Keys of --from-file: scenario, cluster or clusters, provider, targetId, registry, runner, timeoutSeconds, digest, idempotencyKey,\n"
+    "values (by variable), files (path, mountPath), registryUrl, scenarioRepository, username, passwordFile, registryTokenFile,\n"
+    "insecure, skipTls. Its relative paths begin in its folder.\n"
+    "Example: operonctl run cpu-hog --set DURATION=20 --follow";
 constexpr const char* command_footer =
-    "Every command also takes --server, --token-file, --ca-file, --config, -o and --no-color; see 'operonctl --help'.";
+    "Every command also takes --server, --token-file, --ca-file, --config, -o, --no-input and --no-color; see 'operonctl --help'.";
 
 /// A number that the host would refuse is refused here, by the name of the flag.
 CLI::Validator whole_number(int64_t least) {
@@ -43,9 +51,11 @@ struct CommandLine {
   bool no_color = false;
   std::function<int()> action;
 
-  std::string word, registry, reason, shell;
+  std::string word, reason, shell;
+  RegistryChoice registry;
+  bool globals = false;
   RunOptions run_options;
-  std::vector<std::string> files;
+  std::vector<std::string> files, set;
   JobsOptions jobs_options;
   LogsOptions logs_options;
   bool all = false;
@@ -59,10 +69,22 @@ void add_global(CLI::App& app, CommandLine& c) {
   app.add_option("--ca-file", c.settings.ca_file, "PEM certificates that the server's is checked against")->type_name("FILE");
   app.add_option("--config", c.settings.config_file, "Configuration file of operonctl")->type_name("FILE");
   app.add_option("-o,--output", c.output, "table, wide, json, yaml or name; default: table")->type_name("FORMAT");
+  app.add_flag("--no-input", c.settings.no_input, "Never ask, also on a terminal");
   app.add_flag("--no-color", c.no_color, "No colour, also on a terminal");
   app.set_version_flag("-V,--version", "operonctl " OPERON_VERSION, "Print the version of operonctl and exit");
   app.fallthrough();
   app.footer(std::string(exit_codes) + "\n" + settings_order);
+}
+
+void add_registry(CLI::App& command, RegistryChoice& r) {
+  command.add_option("--registry", r.instance, "Registry instance of the host")->type_name("NAME");
+  command.add_option("--registry-url", r.url, "A private registry, as in registry.example.org:5000")->type_name("HOST");
+  command.add_option("--repository", r.repository, "Its repository, as in team/scenarios")->type_name("PATH");
+  command.add_option("--username", r.username, "Its user; without a file, the password is asked for on a terminal")->type_name("NAME");
+  command.add_option("--password-file", r.password_file, "File with that user's password")->type_name("FILE");
+  command.add_option("--registry-token-file", r.token_file, "File with a bearer token for it")->type_name("FILE");
+  command.add_flag("--insecure", r.insecure, "It speaks plain http");
+  command.add_flag("--skip-tls", r.skip_tls, "Its certificate is not checked");
 }
 
 void add_catalogue(CLI::App& app, CommandLine& c) {
@@ -71,13 +93,18 @@ void add_catalogue(CLI::App& app, CommandLine& c) {
   auto* clusters_command = app.add_subcommand("clusters", "Clusters of a target request, or of a new one");
   clusters_command->add_option("ID", c.word, "Target request")->type_name("");
   clusters_command->callback([&c] { c.action = [&c] { return clusters(c.settings, c.word); }; });
-  auto* scenarios_command = app.add_subcommand("scenarios", "Scenarios of the registry");
-  scenarios_command->add_option("--registry", c.registry, "Registry instance")->type_name("NAME");
-  scenarios_command->callback([&c] { c.action = [&c] { return scenarios(c.settings, c.registry); }; });
+  auto* scenarios_command = app.add_subcommand("scenarios", "Scenarios of the registries");
+  scenarios_command->add_option("WORD", c.word, "Only those with this word in name, title or description")->type_name("");
+  add_registry(*scenarios_command, c.registry);
+  scenarios_command->callback([&c] { c.action = [&c] { return scenarios(c.settings, c.registry, c.word); }; });
+  scenarios_command->footer(std::string(private_registry_footer) +
+                            "\nThe list of a private registry has names only: a WORD is looked for in those.");
   auto* scenario_command = app.add_subcommand("scenario", "One scenario and its fields");
   scenario_command->add_option("NAME", c.word, "Scenario")->type_name("")->required();
-  scenario_command->add_option("--registry", c.registry, "Registry instance")->type_name("NAME");
-  scenario_command->callback([&c] { c.action = [&c] { return scenario(c.settings, c.word, c.registry); }; });
+  scenario_command->add_flag("--globals", c.globals, "Also the fields that it has from its base");
+  add_registry(*scenario_command, c.registry);
+  scenario_command->callback([&c] { c.action = [&c] { return scenario(c.settings, c.word, c.registry, c.globals); }; });
+  scenario_command->footer(private_registry_footer);
 }
 
 int run_with_files(CommandLine& c) {
@@ -87,32 +114,43 @@ int run_with_files(CommandLine& c) {
       throw Error{Code::invalid_argument, "--file '" + file + "' must read LOCAL:/MOUNT/PATH"};
     c.run_options.files.emplace_back(file.substr(0, colon), file.substr(colon + 1));
   }
+  c.run_options.values = assignments(c.set);
   return run(c.settings, c.run_options);
 }
 
 void add_run(CLI::App& app, CommandLine& c) {
   auto* command = app.add_subcommand("run", "Start a run of a scenario");
   RunOptions& o = c.run_options;
-  command->add_option("NAME", o.scenario, "Scenario of the registry, or a container image reference")->type_name("")->required();
-  command->add_option("--set", o.set, "Value of a field, by its variable; of a file field: a local path; repeatable")
+  auto* name = command->add_option("NAME", o.scenario, "Scenario of the registry, or a container image reference")->type_name("");
+  command->add_option("--set", c.set, "Value of a field, by its variable; of a file field: a local path; repeatable")
       ->type_name("VARIABLE=VALUE")
       ->allow_extra_args(false);
   command->add_option("--file", c.files, "A local file, and where the run finds it; repeatable")
       ->type_name("LOCAL:/MOUNT/PATH")
       ->allow_extra_args(false);
-  command->add_option("--cluster", o.cluster, "Cluster; default: the only one, else localhost")->type_name("NAME");
+  auto* from_file =
+      command->add_option("--from-file", o.from_file, "The run as YAML or JSON; the command line counts more")->type_name("FILE");
+  command->add_option("--cluster", o.clusters, "Cluster; repeatable: a run on each; default: the only one, else localhost")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   command->add_option("--provider", o.provider, "Target provider instance, when two offer the cluster")->type_name("NAME");
   auto* target = command->add_option("--target-id", o.target_id, "An existing target request; default: a new one")->type_name("ID");
-  command->add_option("--registry", o.registry, "Registry instance")->type_name("NAME");
+  add_registry(*command, o.registry);
+  command->add_option("--digest", o.digest, "Run it only if this is still its digest; of an image, run exactly that one")
+      ->type_name("DIGEST");
   command->add_option("--runner", o.runner, "Job runner instance")->type_name("NAME");
   command->add_option("--timeout-seconds", o.timeout_seconds, "End the run after this time")->check(whole_number(1))->type_name("N");
-  command->add_option("--idempotency-key", o.idempotency_key, "Repeating the command with this key starts nothing twice")
-      ->type_name("KEY")
-      ->needs(target);  // a new target request would make every repetition another request, which the host refuses
+  auto* key = command->add_option("--idempotency-key", o.idempotency_key, "Repeating the command with this key starts nothing twice")
+                  ->type_name("KEY");
+  command->add_flag("--dry-run", o.dry_run, "Show the request and what would come of it; start nothing");
   command->add_flag("--follow,-f", o.follow, "Show the log until the run has ended");
   command->add_flag("--wait,-w", o.wait, "Wait until the run has ended");
-  command->footer("Example: operonctl run cpu-hog --set DURATION=20 --follow");
-  command->callback([&c] { c.action = [&c] { return run_with_files(c); }; });
+  command->footer(run_footer);
+  command->callback([&c, name, from_file, target, key] {
+    if (name->empty() && from_file->empty()) throw CLI::RequiredError("NAME or --from-file");
+    if (!key->empty() && target->empty() && from_file->empty()) throw CLI::RequiresError(key->get_name(), target->get_name());
+    c.action = [&c] { return run_with_files(c); };
+  });
 }
 
 void add_jobs(CLI::App& app, CommandLine& c) {

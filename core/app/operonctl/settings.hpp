@@ -13,7 +13,8 @@ struct Settings {
   std::string ca_file;      ///< PEM bundle for https; empty = the system's
   std::string config_file;  ///< empty = $XDG_CONFIG_HOME/operon/operonctl.yaml, when it is there
   Output output = Output::table;
-  bool colour = false;  ///< decided once from the terminal, NO_COLOR and --no-color
+  bool no_input = false;  ///< never ask, also on a terminal
+  bool colour = false;    ///< decided once from the terminal, NO_COLOR and --no-color
 };
 
 /// Fills what flags left empty from OPERON_SERVER, OPERON_TOKEN, OPERON_TOKEN_FILE, OPERON_CA_FILE, then the file's server, token_file and

@@ -1,6 +1,7 @@
 #include "core/app/operonctl/usage.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "core/app/operonctl/command_words.hpp"
 #include "core/base/text.hpp"
@@ -32,6 +33,8 @@ std::string unknown(const CLI::App& root, const CLI::App& command, const std::st
   const std::string quoted = "'" + base::printable(word) + "'";
   if (word.size() > 1 && word.front() == '-') {
     auto known = options_of(command);
+    if (word == "--password" && std::find(known.begin(), known.end(), "--password-file") != known.end())
+      return "a password does not belong on a command line, where others see it: use --password-file";
     for (const auto& name : options_of(root)) known.push_back(name);
     return "unknown option " + quoted + did_you_mean(base::nearest(word, known));
   }

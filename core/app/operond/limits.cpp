@@ -130,6 +130,7 @@ control::FlowSettings flow_settings(const config::Settings& settings) {
   control::FlowSettings flow;
   flow.defaults = {settings.defaults.registry, settings.defaults.runner};
   flow.validation = settings.rest.validation == "required" ? control::Validation::required : control::Validation::best_effort;
+  flow.images = {settings.scenarios.allowed_registries, settings.scenarios.pin_digests};
   if (!settings.kubernetes.name_space.empty()) flow.name_space = settings.kubernetes.name_space;
   flow.limits.body_bytes_max = bytes(settings.rest.body_bytes_max);
   return flow;

@@ -38,7 +38,11 @@ class RegistryDir final : public operon::sdk::ScenarioRegistry {
   std::vector<Summary> list(Call&, const ScenarioListRequest& request) override {
     refuse_adhoc(request.registry.has_value());
     std::vector<Summary> summaries;
-    for (const auto& entry : folder()->list()) summaries.push_back(summary_of(*entry));
+    for (const auto& entry : folder()->list()) {
+      summaries.push_back(summary_of(*entry));
+      summaries.back().title = entry->scenario.texts.title;
+      summaries.back().description = entry->scenario.texts.description;
+    }
     return summaries;
   }
 

@@ -209,4 +209,21 @@ JobObjects make_objects(const Configuration& configuration, const StartRequest& 
   return objects;
 }
 
+json shown_objects(const JobObjects& objects) {
+  json shown = json::array();
+  for (const auto* list : {&objects.first, &objects.parts}) {
+    for (const auto& object : *list) {
+      json body = object.body;
+      if (object.resource == "secrets") {
+        for (const auto& [key, value] : body["data"].items())
+          body["stringData"][key] = base64_decode(value.get<std::string>()).value_or("");
+        body.erase("data");
+      }
+      shown.push_back(std::move(body));
+    }
+  }
+  shown.push_back(objects.pod.body);
+  return shown;
+}
+
 }  // namespace operon::runner_pod

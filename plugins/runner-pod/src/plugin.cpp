@@ -16,6 +16,8 @@ class RunnerPod : public sdk::JobRunner {
 
   void validate(sdk::Call&, const sdk::StartRequest& request) override { runs().validate(request); }
 
+  sdk::Plan plan(sdk::Call&, const sdk::StartRequest& request) override { return runs().plan(request); }
+
   sdk::RunState start(sdk::Call& call, const sdk::StartRequest& request) override {
     return runs().start(
         request, [&](const std::string& blob, size_t bytes_max) { return call.read_blob(blob, bytes_max); }, until(call));

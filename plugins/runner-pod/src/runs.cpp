@@ -134,6 +134,12 @@ void Runs::validate(const sdk::StartRequest& request) const {
   make_objects(configuration_, request, contents);
 }
 
+sdk::Plan Runs::plan(const sdk::StartRequest& request) const {
+  std::vector<std::string> contents;
+  for (const auto& file : request.files) contents.push_back("(" + std::to_string(file.size) + " bytes, sha256 " + file.sha256 + ")");
+  return {shown_objects(make_objects(configuration_, request, contents)).dump(-1, ' ', false, json::error_handler_t::replace)};
+}
+
 sdk::RunState Runs::state_of(const PodState& pod) const {
   sdk::RunState state;
   state.job_id = pod.job_id;

@@ -35,6 +35,8 @@ class Runs : public std::enable_shared_from_this<Runs> {
 
   /// Throws what start would throw, without an effect.
   void validate(const sdk::StartRequest& request) const;
+  /// The request is masked by who asks.
+  sdk::Plan plan(const sdk::StartRequest& request) const;
   sdk::RunState start(const sdk::StartRequest& request, const BlobReader& read_blob, const Until& until);
   /// Throws Error(not_found), after removing what a start that never came to its pod has left.
   sdk::RunState look(const sdk::RunRequest& request, const Until& until);

@@ -6,7 +6,7 @@ import json
 import unittest
 
 from operon_harness import SOURCE, until
-from pods_harness import ACCOUNT, PodTest, get, kubectl
+from pods_harness import ACCOUNT, IMAGE, PodTest, get, kubectl
 
 CANARY = "canary-4711"
 
@@ -70,6 +70,43 @@ class Objects(PodTest):
             config = get("configmap", f"krkn-job-{job}-kubeconfig", "-n", self.namespace)["data"]["config"]
             self.assertIn("current-context", config)
             self.assertEqual(host.wait_ended(job, seconds=60)["scenarioName"], "a name, with a comma")
+
+    def test_a_plan_is_what_a_start_makes(self):
+        files = [{"name": "plan.yaml", "content": content(CANARY.encode()), "mountPath": "/etc/chaos/plan.yaml"}]
+        with self.host() as host:
+            body = {"targetId": host.targets(), "clusterName": self.context, "scenarioImage": IMAGE, "scenarioName": "script", "idempotencyKey": "one",
+                    "environment": {"SCRIPT": "true", "PASSWORD": CANARY}, "files": files, "timeoutSeconds": 99}
+            answer = host.api("POST", "/operon/v1/runs/plan", body)
+            self.assertEqual(answer.status, 200, answer)
+            plan = answer.json
+            for hidden in (CANARY, content(CANARY.encode()), self.token, content(self.token.encode())):
+                self.assertNotIn(hidden, answer.text)
+            self.assertEqual(host.jobs(), [])
+            self.assertEqual(self.objects(plan["jobId"]), [])
+            given = json.dumps({"apiVersion": "v1", "kind": "List", "items": plan["objects"]})
+            taken = kubectl("create", "--dry-run=server", "-n", self.namespace, "-f", "-", given=given)
+            self.assertEqual(len(taken.splitlines()), 4)
+
+            self.assertEqual(host.api("POST", "/scenarios/run", body).json["jobId"], plan["jobId"])
+            prefix = f"krkn-job-{plan['jobId']}"
+            self.assertEqual(self.objects(plan["jobId"]), sorted(f"{one['kind']}/{one['metadata']['name'].removeprefix(prefix)}" for one in plan["objects"]))
+            made, planned = self.pod(plan["jobId"])["spec"], plan["objects"][-1]["spec"]
+            for member in ("activeDeadlineSeconds", "securityContext", "serviceAccountName"):
+                self.assertEqual(made[member], planned[member])
+            for member in ("image", "env", "resources", "volumeMounts"):
+                self.assertEqual(made["containers"][0][member], planned["containers"][0][member])
+            repeated = host.api("POST", "/operon/v1/runs/plan", body).json
+            self.assertEqual((repeated["repeats"], repeated["jobId"]), (True, plan["jobId"]))
+            self.assertNotIn(CANARY, host.log_text())
+            host.wait_ended(plan["jobId"], seconds=60)
+
+    def test_only_images_of_registries_that_are_allowed(self):
+        listed = "scenarios.allowed_registries"
+        with self.host(f"{listed}=quay.io/krkn-chaos") as host:
+            self.refused(host, 422, f"scenarioImage '{IMAGE}' is of no registry that this host may run images of; {listed} lists quay.io/krkn-chaos")
+            self.assertEqual(host.jobs(), [])
+        with self.host(f"{listed}={IMAGE.rsplit(':', 1)[0]}") as host:
+            self.assertEqual(host.wait_ended(self.run_script(host, "true"), seconds=60)["status"], "Succeeded")
 
     def test_a_server_takes_every_object_that_the_unit_tests_expect(self):
         for name in ("full", "configured"):

@@ -26,6 +26,7 @@ struct Bench {
   std::vector<jobs::StartCommand> started;
   std::optional<Error> start_error;
   bool unreadable = false;
+  jobs::Freeze freeze;
   std::unique_ptr<targets::Targets> targets;
   std::unique_ptr<RunFlow> flow;
   std::string target_id;
@@ -60,6 +61,7 @@ struct Bench {
       started.push_back(command);
       return jobs::Accepted{command.job, false};
     };
+    port.frozen = [this] { return freeze; };
     flow = std::make_unique<RunFlow>(plugins.directory(), *targets, port, settings);
   }
   json body() const { return {{"targetId", target_id}, {"clusterName", "c"}, {"scenarioImage", "dir://hello"}, {"scenarioName", "hello"}}; }
@@ -221,6 +223,95 @@ TEST_CASE("credentials of an own registry go to the runner and are hidden") {
   REQUIRE(t.started.at(0).request.pull);
   CHECK(t.started[0].request.pull->token == "canary-of-the-registry");
   CHECK(base::scrub("canary-of-the-registry") == "***REDACTED***");
+}
+
+TEST_CASE("a plan tells what a start would do, asks the runner without any secret, and starts nothing") {
+  Bench t;
+  std::string asked;
+  t.plugins.instances[2]->on("operon.job-runner/1", "plan", [&asked](const std::string& request, const test::FakeInstance::Emit&) {
+    asked = request;
+    return std::string(R"({"objects":[{"kind":"Pod"}]})");
+  });
+  auto body = t.body();
+  body["environment"] = {{"KEY", "sesame-sesame"}};
+  body["files"] = json::array({{{"name", "f"}, {"content", "aGVsbG8="}, {"mountPath", "/data/f"}}});
+  const auto plan = t.flow->plan(parse_run_request(body.dump(), "", t.settings.limits), {"ada", "req-1"});
+  CHECK(t.started.empty());
+  CHECK(t.table.empty());
+  CHECK(plan.objects == R"([{"kind":"Pod"}])");
+  CHECK_FALSE(plan.repeats);
+  CHECK(plan.start.job.runner == "process");
+  CHECK(plan.start.request.environment == std::map<std::string, std::string>{{"GREETING", "hello"}, {"KEY", "***"}, {"LEVEL", "low"}});
+  const auto request = json::parse(asked);
+  CHECK(request["environment"]["KEY"] == "***");
+  CHECK(request["target"]["kubeconfig"] == "***");
+  CHECK(asked.find("sesame") == std::string::npos);
+  CHECK(t.plugins.instances[2]->last_blobs()->empty());
+}
+
+TEST_CASE("a plan refuses what a start would refuse") {
+  Bench t;
+  const auto refusal = [&](const json& body, std::string_view key = {}) {
+    try {
+      t.flow->plan(parse_run_request(body.dump(), key, t.settings.limits), {"ada", "req-1"});
+    } catch (const Error& e) {
+      return std::to_string(static_cast<int>(e.code())) + ": " + e.what();
+    }
+    return std::string("planned");
+  };
+  auto body = t.body();
+  CHECK(refusal(body) == "planned");  // by a runner without the verb, too
+  body["environment"] = {{"LD_PRELOAD", "x"}};
+  CHECK(refusal(body) == t.refusal(body));
+  body["environment"] = {{"COUNT", "many"}};
+  CHECK(refusal(body) == t.refusal(body));
+  body = t.body();
+  body["clusterName"] = "nowhere";
+  CHECK(refusal(body) == t.refusal(body));
+  t.freeze = {true, "release day", "ann"};
+  CHECK(refusal(t.body()).find("14: frozen by ann: release day") == 0);
+  t.freeze = {};
+  t.plugins.instances[2]->on("operon.job-runner/1", "plan",
+                             [](const std::string&, const test::FakeInstance::Emit&) { return std::string("nonsense"); });
+  CHECK(refusal(t.body()).find("14: job runner 'process' answered 'plan' with something that is not what the interface says") == 0);
+}
+
+TEST_CASE("the plan of a run that is there already under its key shows that run") {
+  Bench t;
+  const auto first = t.start(t.body(), "key-1");
+  t.freeze = {true, "release day", "ann"};  // a repetition is answered all the same
+  const auto plan = t.flow->plan(parse_run_request(t.body().dump(), "key-1", t.settings.limits), {"ada", "req-1"});
+  CHECK(plan.repeats);
+  CHECK(plan.start.job.id == first.job.id);
+}
+
+TEST_CASE("an image of a registry that is not allowed starts nothing, and one that is pinned is recorded so") {
+  Bench t;
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  t.plugins.add("oci")->on("operon.scenario-registry/1", "detail", [digest](const std::string& request, const test::FakeInstance::Emit&) {
+    if (json::parse(request).value("reference", "") != "r.example/a:1") throw Error(Code::not_found, "no such image");
+    return json{{"summary", {{"name", "1"}, {"reference", "r.example/a:1"}, {"digest", digest}}},
+                {"title", "A"},
+                {"description", ""},
+                {"fields", json::array()}}
+        .dump();
+  });
+  t.settings.images = {{"r.example"}, false};
+  t.make();
+  auto body = t.body();
+  body["runner"] = "pods";
+  body["scenarioImage"] = "evil.example/a:1";
+  CHECK(t.refusal(body).find("9: scenarioImage 'evil.example/a:1' is of no registry that this host may run images of") == 0);
+  CHECK(t.started.empty());
+  body["scenarioImage"] = "r.example/a:1";
+  CHECK(t.refusal(body) == "started");
+  CHECK(t.started.back().request.scenario_image == "r.example/a:1");
+  body["scenarioDigest"] = digest;
+  CHECK(t.refusal(body) == "started");
+  CHECK(t.started.back().request.scenario_image == "r.example/a@" + digest);
+  CHECK(t.started.back().job.scenario_image == "r.example/a@" + digest);
+  body["scenarioDigest"] = "sha256:0";
+  CHECK(t.refusal(body).find("was shown with scenarioDigest sha256:0, and registry 'oci' has " + digest + " now") != std::string::npos);
 }
 
 TEST_CASE("what the runner was refused is no refusal of the caller") {

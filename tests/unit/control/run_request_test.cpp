@@ -123,6 +123,29 @@ TEST_CASE("only one of the registry keys is refused in the contract's words") {
   CHECK(parse(body).own_registry->token == "t");
 }
 
+TEST_CASE("the registry of a request is checked before anybody is asked, and its credentials are never quoted") {
+  const auto with = [](const char* key, const std::string& value) {
+    auto body = minimal();
+    body["registryUrl"] = "registry.example.org:5000";
+    body["scenarioRepository"] = "team/scenarios";
+    body[key] = value;
+    return refusal(body);
+  };
+  CHECK(with("username", "ann") == "taken");
+  for (const char* url : {"https://registry.example.org", "registry.example.org/team", "ann:pw@registry.example.org", "a b"}) {
+    CHECK(with("registryUrl", url) ==
+          "3 registryUrl: registryUrl must be a host or host:port, as in registry.example.org:5000, without a scheme, path, user or "
+          "password");
+  }
+  for (const char* path : {"/a", "a/", "a//b", "../a", "a:1", "a@b", "a\r\nX: y"})
+    CHECK(with("scenarioRepository", path) == "3 scenarioRepository: scenarioRepository must be a path such as krkn-chaos/krkn-hub");
+  CHECK(with("username", "ann:x") == "3 username: username must hold no ':', which ends it in HTTP's Basic scheme");
+  for (const char* key : {"username", "password", "token"}) {
+    CHECK(with(key, "canary\nX-Header: y") == "3 " + std::string(key) + ": " + key + " holds a control character, as of a line's end");
+    CHECK(with(key, std::string((64 << 10) + 1, 'c')) == "3 " + std::string(key) + ": " + key + " is longer than 65536 bytes");
+  }
+}
+
 TEST_CASE("illegal paths, images and environment names are refused") {
   CHECK(refusal_with("kubeconfigPath", "../x") == "9 kubeconfigPath: kubeconfigPath '../x' is not absolute");
   CHECK(refusal_with("kubeconfigPath", "/proc/self/environ") ==

@@ -43,6 +43,34 @@ std::string value_refusal(const ScenarioFacts& facts, const RunRequest& request)
 
 }  // namespace
 
+TEST_CASE("what fields require of each other and exclude holds for a run, and no value is quoted") {
+  ScenarioFacts facts;
+  facts.known = true;
+  for (const char* name : {"user", "password", "token"}) {
+    fields::Field field;
+    field.name = name;
+    field.variable = name;
+    field.secret = true;
+    facts.fields.push_back(field);
+  }
+  facts.fields[0].requires_ = "password";
+  facts.fields[2].mutually_excludes = "user";
+  const auto said = [&](const std::map<std::string, std::string>& environment) {
+    RunRequest request;
+    request.environment = environment;
+    try {
+      check_values(facts, request);
+    } catch (const Error& e) {
+      return std::to_string(static_cast<int>(e.code())) + " " + e.field() + " " + e.what();
+    }
+    return std::string("taken");
+  };
+  CHECK(said({{"user", "canary-1"}, {"password", "canary-2"}}) == "taken");
+  CHECK(said({{"user", "canary-1"}}) == "9 environment.user field 'user': `requires`: field 'password' must be given too");
+  CHECK(said({{"user", "canary-1"}, {"password", "canary-2"}, {"token", "canary-3"}}) ==
+        "9 environment.token field 'token': `mutually_excludes`: cannot be given together with field 'user'");
+}
+
 TEST_CASE("any registry may hold the scenario; the default one is asked first") {
   Bench t;
   test::make_dead_registry(*t.plugins.add("empty"), Code::not_found);

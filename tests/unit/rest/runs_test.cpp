@@ -38,6 +38,27 @@ TEST_CASE("runs: started, seen, listed, stopped") {
   CHECK(t.ask("GET", "/scenarios/run/" + id).json().at("status") == "Stopped");
 }
 
+TEST_CASE("runs: a plan shows the run, without its secrets, and is none") {
+  Bench t;
+  auto body = t.run_body(t.target());
+  body["environment"] = {{"KEY", "sesame-sesame"}};
+  const auto planned = t.ask("POST", "/operon/v1/runs/plan", {.body = body.dump()});
+  REQUIRE(planned.status == 200);
+  const auto plan = planned.json();
+  CHECK(plan.at("clusterName") == "a");
+  CHECK(plan.at("scenarioImage") == "dir://hello");
+  CHECK(plan.at("environment").at("KEY") == "***");
+  CHECK(plan.at("environment").at("GREETING") == "hello");
+  CHECK(plan.at("secretVariables") == json({"KEY"}));
+  CHECK_FALSE(plan.contains("objects"));
+  CHECK(t.ask("GET", "/scenarios/run").json().at("jobs").empty());
+  CHECK(t.alpha->runs() == 0);
+  CHECK(t.ask("POST", "/operon/v1/runs/plan", {.body = "{}"}).status == 400);
+  CHECK(t.ask("POST", "/operon/v1/runs/plan", {.query = "x=1", .body = body.dump()}).status == 400);
+  t.ask("POST", "/operon/v1/freeze", {.body = R"({"reason":"release day"})"});
+  CHECK(t.ask("POST", "/operon/v1/runs/plan", {.body = body.dump()}).status == 503);
+}
+
 TEST_CASE("runs: DELETE of one that had ended answers the same, and GET goes on telling the true end") {
   Bench t;
   const auto id = t.run();

@@ -52,6 +52,24 @@ TEST_CASE("a run with all that there can be is made of these objects") {
   CHECK(all(made) == golden("full.json"));
 }
 
+TEST_CASE("objects are shown in the order in which they are made, with Secrets that can be read") {
+  auto r = request();
+  add_file(r, "plan.yaml", "/etc/plan.yaml");
+  r.pull = kinds::job_runner::PullCredentials{"registry.example", "team/scenarios", "robot", "***", "", false, false};
+  Configuration c;
+  c.kubeconfig_in_secret = true;
+  r.target.kubeconfig = "***";
+  const auto shown = shown_objects(make_objects(c, r, {"(4 bytes, sha256 ab)"}));
+  std::vector<std::string> kinds;
+  for (const auto& object : shown) kinds.push_back(object.at("kind"));
+  CHECK(kinds.front() == "Secret");  // the pull secret
+  CHECK(kinds.back() == "Pod");
+  CHECK(shown[0].at("stringData").at(".dockerconfigjson") ==
+        json({{"auths", {{"registry.example", {{"auth", base64_encode("robot:***")}}}}}}).dump());
+  CHECK(shown[1].at("stringData") == json({{"config", "***"}}));
+  for (const auto& object : shown) CHECK((object["kind"] != "Secret" || !object.contains("data")));
+}
+
 TEST_CASE("a pod needs all of its parts, and of other things only what is its job's") {
   auto r = request();
   add_file(r, "plan.yaml", "/etc/plan.yaml");

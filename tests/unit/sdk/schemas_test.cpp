@@ -90,6 +90,9 @@ TEST_CASE("job runner: structs and schemas agree") {
   const Kind kind("operon.job-runner.v1.json");
   RunState state{"j", Handle{1, "s"}, Phase::failed, 1, 2, 3, "m"};
   const std::tuple<const char*, const char*, json> table[] = {{"validate", "request", full_start()},
+                                                              {"plan", "request", full_start()},
+                                                              {"plan", "answer", Plan{R"([{"kind":"Pod"}])"}},
+                                                              {"plan", "answer", Plan{}},
                                                               {"start", "request", full_start()},
                                                               {"start", "request", StartRequest{}},
                                                               {"start", "answer", state},
@@ -111,10 +114,11 @@ TEST_CASE("job runner: structs and schemas agree") {
     CHECK(kind.accepts(verb, part, value));
     all_named(kind.document, kind.document["verbs"][verb][part], value, verb);
   }
-  for (const auto* verb : {verb::validate, verb::start, verb::list, verb::inspect, verb::logs, verb::stop, verb::recover, verb::destroy}) {
+  for (const auto* verb :
+       {verb::validate, verb::plan, verb::start, verb::list, verb::inspect, verb::logs, verb::stop, verb::recover, verb::destroy}) {
     CHECK(kind.document["verbs"].contains(verb));
   }
-  CHECK(kind.document["verbs"].size() == 8);
+  CHECK(kind.document["verbs"].size() == 9);
   CHECK(kind.document["$id"] == job_runner::id);
 }
 

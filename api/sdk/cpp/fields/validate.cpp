@@ -50,8 +50,7 @@ void check_string(const Field& field, const std::string& value) {
 
 void check_enumeration(const Field& field, const std::string& value) {
   if (!field.allowed_values || field.allowed_values->empty()) throw Broken{"invalid schema: an enum needs `allowed_values`"};
-  const std::string separator = field.separator && !field.separator->empty() ? *field.separator : ",";
-  auto allowed = detail::split(*field.allowed_values, separator);
+  const auto allowed = allowed_words(field);
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
   std::string list;
   for (const auto& word : allowed) list += (list.empty() ? "'" : ", '") + word + "'";
@@ -211,6 +210,31 @@ Validated validate(const std::vector<Field>& fields, const Input& input) {
   std::sort(out.secret_variables.begin(), out.secret_variables.end());
   out.secret_variables.erase(std::unique(out.secret_variables.begin(), out.secret_variables.end()), out.secret_variables.end());
   return out;
+}
+
+bool has_default(const Field& field) {
+  return usable_default(field).has_value();
+}
+
+std::vector<Field> missing(const std::vector<Field>& fields, const Input& input) {
+  std::set<std::string> demanded;
+  for (const auto& field : fields) {
+    if (!is_given(field, input)) continue;
+    for (const auto& other : detail::name_list(field.requires_)) demanded.insert(other);
+  }
+  std::vector<Field> found;
+  for (const auto& field : fields) {
+    if (field.type == Type::group || !field.variable || is_given(field, input)) continue;
+    const bool empty_text = field.type == Type::string && value_in(input, field);  // "" is a value of a string
+    const bool filled_in = !usable_default(field).value_or("").empty();
+    if ((field.required && !empty_text) || (demanded.count(field.name) && !filled_in)) found.push_back(field);
+  }
+  return found;
+}
+
+std::vector<std::string> allowed_words(const Field& field) {
+  if (field.type != Type::enumeration || !field.allowed_values || field.allowed_values->empty()) return {};
+  return detail::split(*field.allowed_values, field.separator && !field.separator->empty() ? *field.separator : ",");
 }
 
 namespace detail {

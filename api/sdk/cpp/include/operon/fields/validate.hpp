@@ -29,4 +29,14 @@ Validated validate(const std::vector<Field>&, const Input&);
 /// One value by itself, for forms. The text returned is what the variable is set to; absent = nothing is set.
 std::optional<std::string> validate_value(const Field&, const std::optional<std::string>& value);
 
+/// True for a field that gets a value by itself when none is given.
+bool has_default(const Field&);
+
+/// The fields that a form has to ask for: required ones that are not given (also those with a default: the user may want another value),
+/// and those that a given one `requires` and that have no default.
+std::vector<Field> missing(const std::vector<Field>&, const Input&);
+
+/// The words of an enum's `allowed_values`, as they stand; empty for other types.
+std::vector<std::string> allowed_words(const Field&);
+
 }  // namespace operon::fields

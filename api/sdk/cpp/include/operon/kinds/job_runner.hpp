@@ -13,9 +13,11 @@ namespace operon::kinds::job_runner {
 
 inline constexpr const char* id = "operon.job-runner/1";
 
-/// Names of the verbs. `validate` is optional: it refuses what `start` would refuse, and has no effect.
+/// Names of the verbs. `validate` and `plan` are optional and have no effect: the one refuses what `start` would refuse, the other shows
+/// what it would make.
 namespace verb {
 inline constexpr const char* validate = "validate";
+inline constexpr const char* plan = "plan";
 inline constexpr const char* start = "start";
 inline constexpr const char* list = "list";
 inline constexpr const char* inspect = "inspect";
@@ -94,6 +96,12 @@ struct RunState {
   std::string message;  ///< for people; empty when there is nothing to say
 };
 
+/// Of `plan`, which is asked with a StartRequest whose secret values, kubeconfig and credentials are masked, and without the files' bytes:
+/// nothing that it answers can tell them.
+struct Plan {
+  std::string objects;  ///< JSON text of a list: the objects that `start` would make, as in manifests
+};
+
 /// `list`: all runs that exist, whoever started them; items RunState.
 struct ListRequest {};
 
@@ -142,6 +150,8 @@ inline void to_json(nlohmann::json&, const StartRequest&);
 inline void from_json(const nlohmann::json&, StartRequest&);
 inline void to_json(nlohmann::json&, const RunState&);
 inline void from_json(const nlohmann::json&, RunState&);
+inline void to_json(nlohmann::json&, const Plan&);
+inline void from_json(const nlohmann::json&, Plan&);
 inline void to_json(nlohmann::json&, const ListRequest&);
 inline void from_json(const nlohmann::json&, ListRequest&);
 inline void to_json(nlohmann::json&, const RunRequest&);

@@ -153,6 +153,16 @@ inline void from_json(const nlohmann::json& j, RunState& v) {
   members::read(j, "exitCode", v.exit_code);
 }
 
+inline void to_json(nlohmann::json& j, const Plan& v) {
+  j = nlohmann::json::object();
+  members::write_text(j, "objects", v.objects);
+}
+inline void from_json(const nlohmann::json& j, Plan& v) {
+  members::expect_object(j);
+  v = Plan{};
+  members::read_text(j, "objects", v.objects);
+}
+
 inline void to_json(nlohmann::json& j, const ListRequest&) {
   j = nlohmann::json::object();
 }

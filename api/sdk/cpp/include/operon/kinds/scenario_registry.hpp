@@ -34,8 +34,9 @@ struct Summary {
   std::string name;
   std::string reference;  ///< what `scenarioImage` is for it: "dir://NAME" or an image reference
   std::optional<std::string> digest;
-  std::optional<int64_t> size;               ///< bytes
-  std::optional<std::string> last_modified;  ///< RFC 3339
+  std::optional<int64_t> size;                        ///< bytes
+  std::optional<std::string> last_modified;           ///< RFC 3339
+  std::optional<std::string> title{}, description{};  ///< in a list, so that it can be searched; of one scenario they stand beside it
 };
 
 /// How far a list can be relied on.

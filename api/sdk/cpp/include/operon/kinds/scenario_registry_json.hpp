@@ -39,6 +39,8 @@ inline void to_json(nlohmann::json& j, const Summary& v) {
   members::write(j, "digest", v.digest);
   members::write(j, "size", v.size);
   members::write(j, "lastModified", v.last_modified);
+  members::write(j, "title", v.title);
+  members::write(j, "description", v.description);
 }
 inline void from_json(const nlohmann::json& j, Summary& v) {
   members::expect_object(j);
@@ -48,6 +50,8 @@ inline void from_json(const nlohmann::json& j, Summary& v) {
   members::read(j, "digest", v.digest);
   members::read(j, "size", v.size);
   members::read(j, "lastModified", v.last_modified);
+  members::read(j, "title", v.title);
+  members::read(j, "description", v.description);
 }
 
 inline void to_json(nlohmann::json& j, const ListState& v) {

@@ -17,6 +17,7 @@ using kinds::job_runner::LogEvent;
 using kinds::job_runner::LogsAnswer;
 using kinds::job_runner::LogsRequest;
 using kinds::job_runner::Phase;
+using kinds::job_runner::Plan;
 using kinds::job_runner::RunRequest;
 using kinds::job_runner::RunState;
 using kinds::job_runner::StartRequest;
@@ -28,6 +29,10 @@ class JobRunner : public virtual Plugin {
   /// Throws what `start` would throw for a request that cannot be met; no effect. The default accepts everything.
   virtual void validate(Call&, const StartRequest&) {}
   virtual void validate_async(AsyncCall<>, StartRequest) {}
+
+  /// What `start` would make, for people to look at; no effect. Offered only by those that override it.
+  virtual Plan plan(Call&, const StartRequest&) { sdk::detail::not_offered("plan"); }
+  virtual void plan_async(AsyncCall<Plan>, StartRequest) {}
 
   /// Starts the run of this job id, once: asked again it answers how that run is.
   virtual RunState start(Call&, const StartRequest&) { sdk::detail::not_offered("start"); }
@@ -67,11 +72,14 @@ class JobRunner : public virtual Plugin {
         return verb_of<C, &JobRunner::validate>("validate", plain);
       }
     };
-    return {kinds::job_runner::id,
-            {validate(), OPERON_SDK_VERB(C, JobRunner, start, mutates), OPERON_SDK_VERB(C, JobRunner, list, streams),
-             OPERON_SDK_VERB(C, JobRunner, inspect, plain), OPERON_SDK_VERB(C, JobRunner, logs, streams),
-             OPERON_SDK_VERB(C, JobRunner, stop, mutates), OPERON_SDK_VERB(C, JobRunner, recover, plain),
-             OPERON_SDK_VERB(C, JobRunner, destroy, mutates)}};
+    Interface<C> offered = {kinds::job_runner::id,
+                            {validate(), OPERON_SDK_VERB(C, JobRunner, start, mutates), OPERON_SDK_VERB(C, JobRunner, list, streams),
+                             OPERON_SDK_VERB(C, JobRunner, inspect, plain), OPERON_SDK_VERB(C, JobRunner, logs, streams),
+                             OPERON_SDK_VERB(C, JobRunner, stop, mutates), OPERON_SDK_VERB(C, JobRunner, recover, plain),
+                             OPERON_SDK_VERB(C, JobRunner, destroy, mutates)}};
+    if constexpr (OPERON_SDK_OVERRIDES(C, JobRunner, plan) || OPERON_SDK_OVERRIDES(C, JobRunner, plan_async))
+      offered.verbs.push_back(OPERON_SDK_VERB(C, JobRunner, plan, plain));
+    return offered;
   }
 };
 

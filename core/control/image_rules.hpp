@@ -1,0 +1,26 @@
+/// core/control/image_rules.hpp: which images may run, and by which digest.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/control/run_request.hpp"
+#include "core/control/scenario_facts.hpp"
+
+namespace operon::control {
+
+/// The configuration's `scenarios:`.
+struct ImageRules {
+  std::vector<std::string> allowed_registries;  ///< "quay.io", "quay.io/krkn-chaos"; empty = all
+  bool pin_digests = false;                     ///< run an image by the digest that its registry tells
+};
+
+/// Throws Error(failed_precondition) for a container image of no registry that is allowed. Other references (dir://NAME) are of registries
+/// that the host's configuration names anyway.
+void require_allowed(const ImageRules&, const RunRequest&);
+
+/// The reference that runs: by digest where the rules or the request want it so. Throws Error(failed_precondition) when the request names
+/// the digest that was shown, and the registry tells another one or none.
+std::string image_to_run(const ImageRules&, const RunRequest&, const ScenarioFacts&);
+
+}  // namespace operon::control
