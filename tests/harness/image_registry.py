@@ -128,17 +128,10 @@ class ImageRegistry:
                 found.append((method, path, int(parts[2].split()[0])))
         return found
 
-<<<<<<< HEAD
     def push(self, repository, tag, image_labels, architectures=("amd64",), format=None, history=(), login=None, root=None, config=None):
         """`format`: oci, v2s2 or v2s1, as skopeo names them. Returns the manifest's digest."""
         with tempfile.TemporaryDirectory() as folder:
             Layout(Path(folder, "image"), image_labels, architectures, history, root, config)
-=======
-    def push(self, repository, tag, image_labels, architectures=("amd64",), format=None, history=(), login=None, layout=Layout):
-        """`format`: oci, v2s2 or v2s1, as skopeo names them; `layout` makes the image. Returns the manifest's digest."""
-        with tempfile.TemporaryDirectory() as folder:
-            layout(Path(folder, "image"), image_labels, architectures, history)
->>>>>>> efef076 (A private registry on a real cluster: listed, checked, pulled as a pod, and its login found nowhere)
             words = ["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false", "--digestfile", f"{folder}/digest"]
             if len(architectures) > 1:
                 words.append("--all")
