@@ -95,6 +95,16 @@ class Refusals(RegistryFaults):
         self.assertEqual(["a", "b"], self.listed(self.host(), self.own(**LOGIN))[0])
         self.assertEqual([("/cdn", None)], elsewhere.seen)
 
+    def test_fault_31_another_host_that_asks_for_a_login_gets_none(self):
+        other = self.enterContext(PlayedRegistry())
+        for header in (f'Bearer realm="http://{other.name}/token"', 'Basic realm="x"'):
+            with self.subTest(header):
+                other.seen.clear()
+                other.answers["/elsewhere"] = (401, {"WWW-Authenticate": header}, b"")
+                self.answers[self.registry.tags_path] = (307, {"Location": f"http://{other.name}/elsewhere"}, b"")
+                self.refused(self.host(), self.own(**LOGIN), "401")
+                self.assertEqual([("/elsewhere", None)], other.seen)
+
     def test_addresses_that_are_not_asked(self):
         """Whoever may list scenarios could otherwise look around in the host's network by them, and have what he finds sent to himself as a token."""
         host = self.host()

@@ -148,10 +148,13 @@ const PlatformManifest& choose(const Manifest& index, std::string_view architect
 }
 
 std::string signed_part(std::string_view body) {
-  const json document = json::parse(body, nullptr, false);
+  if (body.find("\"signatures\"") == body.npos) return std::string(body);
+  const json document = parse_json(body, "a signed manifest");
+  const auto* version = find(document, "schemaVersion");
   const auto* signatures = find(document, "signatures");
-  if (signatures == nullptr || !signatures->is_array() || signatures->empty()) return std::string(body);
-  const json about = json::parse(base64url_decode(text_at(signatures->front(), "protected")), nullptr, false);
+  const bool of_schema1 = version != nullptr && *version == 1;
+  if (!of_schema1 || signatures == nullptr || !signatures->is_array() || signatures->empty()) return std::string(body);
+  const json about = parse_json(base64url_decode(text_at(signatures->front(), "protected")), "a manifest's signature");
   const auto* length = find(about, "formatLength");
   if (length == nullptr || !length->is_number_unsigned() || length->get<size_t>() > body.size()) return std::string(body);
   return std::string(body.substr(0, length->get<size_t>())) + base64url_decode(text_at(about, "formatTail"));

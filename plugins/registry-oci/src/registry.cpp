@@ -156,7 +156,8 @@ HttpAnswer Registry::ask(const Wanted& wanted, const Patience& patience) {
     authorization = authorization_;
   }
   HttpAnswer answer = ask_once(wanted, authorization, patience);
-  if (answer.status == 401) {
+  if (answer.status == 401 &&
+      answer.url.starts_with(address_.base() + "/")) {  // not where a redirect led: it gets no login, nor says where to take one
     const std::string other = authorization_for(header_of(answer, "www-authenticate"), authorization, patience);
     if (!other.empty() && other != authorization) {
       answer = ask_once(wanted, other, patience);
@@ -295,11 +296,12 @@ Registry::Fetched Registry::manifest(const std::string& tag_or_digest, const Pat
   wanted.bytes_max = limits_.manifest_bytes_max;
   const HttpAnswer answer = ask(wanted, patience);
   Fetched fetched;
-  fetched.digest = digest_of(signed_part(answer.body));
+  const std::string signed_text = signed_part(answer.body);  // nothing but what the digest is of is read
+  fetched.digest = digest_of(signed_text);
   const std::string told = is_digest(tag_or_digest) ? tag_or_digest : header_of(answer, "docker-content-digest");
   if (!told.empty() && told != fetched.digest)
     throw Error(Code::data_loss, where(wanted.path) + ": the manifest has digest " + fetched.digest + " and not " + told);
-  fetched.manifest = read_manifest(answer.body, header_of(answer, "content-type"), where(wanted.path));
+  fetched.manifest = read_manifest(signed_text, header_of(answer, "content-type"), where(wanted.path));
   return fetched;
 }
 

@@ -64,17 +64,28 @@ std::shared_ptr<si::Catalogue> Repositories::catalogue(const Address& address, c
     auto transport = std::make_shared<Transport>(host_);
     auto registry = std::make_unique<Registry>(transport, address, login, tokens_, options_.architecture, options_.registry);
     auto source = std::make_shared<RegistrySource>(std::move(transport), std::move(registry));
-    catalogue = std::make_shared<si::Catalogue>(std::move(source), options_.catalogue, si::reports_of(host_, address.name()));
+    auto limits = options_.catalogue;
+    if (named) {  // somebody's registry: it gets less of this host
+      limits.fetches_max = named_fetches_max;
+      limits.images_bytes_max = named_images_bytes_max;
+    }
+    catalogue = std::make_shared<si::Catalogue>(std::move(source), limits, si::reports_of(host_, address.name()));
+    if (!named) {  // the instance has one: with another login, that of before has had its time
+      for (auto& kept : kept_) kept.named = true;
+    }
     kept_.push_front({key, named, catalogue});
     const auto many = std::count_if(kept_.begin(), kept_.end(), [](const Kept& kept) { return kept.named; });
     if (static_cast<size_t>(many) > named_kept_max) {
-      const auto oldest = std::find_if(kept_.rbegin(), kept_.rend(), [](const Kept& kept) { return kept.named; });
-      forgotten = std::move(oldest->catalogue);
-      kept_.erase(std::next(oldest).base());
+      // What a request uses at present stays for the next time.
+      const auto oldest =
+          std::find_if(kept_.rbegin(), kept_.rend(), [](const Kept& kept) { return kept.named && kept.catalogue.use_count() == 1; });
+      if (oldest != kept_.rend()) {
+        forgotten = std::move(oldest->catalogue);
+        kept_.erase(std::next(oldest).base());
+      }
     }
   }
-  if (forgotten) forgotten->stop();  // without the lock: what is under way must end first
-  return catalogue;
+  return catalogue;  // what is forgotten ends without the lock
 }
 
 void Repositories::stop() {

@@ -21,6 +21,8 @@ struct RepositoriesOptions {
 class Repositories {
  public:
   static constexpr size_t named_kept_max = 16;
+  static constexpr unsigned named_fetches_max = 2;
+  static constexpr size_t named_images_bytes_max = 8u << 20;
 
   Repositories(operon::sdk::Host, RepositoriesOptions);
   ~Repositories() { stop(); }

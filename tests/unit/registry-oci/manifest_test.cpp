@@ -91,4 +91,16 @@ TEST_CASE("a signed schema 1 has the digest of what was signed") {
   CHECK(signed_part(whole) == payload);
   CHECK(signed_part(payload) == payload);
   CHECK(signed_part("no JSON") == "no JSON");
+  // Of another kind of manifest all is what its digest is of, whatever it says of signatures.
+  const std::string other = R"({"schemaVersion":2,"signatures":[{"protected":")" + about + R"("}]})";
+  CHECK(signed_part(other) == other);
+  CHECK_THROWS_AS(signed_part("{\"signatures\":" + std::string(10'000, '[')), operon::Error);
+}
+
+TEST_CASE("a document of very many values is refused before it takes memory") {
+  std::string many = R"({"schemaVersion":1,"signatures":[)";
+  for (int i = 0; i < 200'000; ++i) many += "[],";
+  many += "1]}";
+  CHECK_THROWS_WITH(signed_part(many), Catch::Contains("json_values_max"));
+  CHECK_THROWS_WITH(read_config(many, "x"), Catch::Contains("json_values_max"));
 }

@@ -31,7 +31,8 @@ class Shelf final : public Source {
       std::unique_lock lock(mutex);
       opened.wait(lock, [this] { return lists_open || stopped; });
     }
-    if (away) throw Error(Code::unavailable, "no connection").with_reason(no_answer);
+    if (refuses) throw Error(Code::permission_denied, "these credentials may not read it");
+    if (away && !lists_alone) throw Error(Code::unavailable, "no connection").with_reason(no_answer);
     std::lock_guard lock(mutex);
     std::vector<Tag> all;
     for (const auto& entry : images)
@@ -82,7 +83,8 @@ class Shelf final : public Source {
   std::map<std::string, Image> images;
   bool open = true, lists_open = true, stopped = false;
   bool tell = false;  ///< the list tells of digests and sizes, as Quay's does
-  std::atomic<bool> away{false};
+  std::atomic<bool> away{false}, refuses{false};
+  std::atomic<bool> lists_alone{false};  ///< while it is away for all else
   std::atomic<unsigned> lists{0}, digests{0}, fetches{0}, inside{0}, at_once{0};
 };
 
@@ -193,7 +195,7 @@ TEST_CASE("many who want the list ask for it once, and are told the same") {
       });
     }
     while (waiting < 8 || desk.shelf->lists == 0) std::this_thread::yield();
-    CHECK_THROWS_AS(desk.catalogue.list(Patience(milliseconds(20))), Error);
+    CHECK_THROWS_WITH(desk.catalogue.list(Patience(milliseconds(20))), Catch::Contains("still being asked"));
     {
       std::lock_guard lock(desk.shelf->mutex);
       desk.shelf->lists_open = true;
@@ -203,6 +205,39 @@ TEST_CASE("many who want the list ask for it once, and are told the same") {
     CHECK(told == 8);
     if (!away) CHECK(desk.shelf->lists == 1);
   }
+}
+
+TEST_CASE("a refusal is an answer, as long as the registry refuses") {
+  Desk desk;
+  desk.shelf->put("a", "one");
+  CHECK(desk.names() == "a ");
+  desk.now += seconds(61);
+  desk.shelf->refuses = true;
+  for (int i = 0; i < 3; ++i) {
+    CHECK_THROWS_AS(desk.catalogue.list(long_enough), Error);
+    desk.now += seconds(20);
+  }
+  desk.shelf->refuses = false;
+  desk.now += seconds(61);
+  CHECK(desk.names() == "a ");
+}
+
+TEST_CASE("while a registry is away its tags do not wait for their time-outs one after the other") {
+  Desk desk;
+  for (int i = 0; i < 100; ++i) desk.shelf->put("tag" + std::to_string(i), "one");
+  CHECK(desk.catalogue.list(long_enough).entries.size() == 100);
+  desk.now += seconds(601);
+  desk.shelf->away = true;
+  desk.shelf->lists_alone = true;
+  const auto list = desk.catalogue.list(long_enough);
+  CHECK(list.entries.size() == 100);
+  CHECK_FALSE(list.partial);
+  CHECK(desk.shelf->digests <= FetchPool::fetches_at_once_max);
+  CHECK(desk.skipped == std::vector<std::string>{": images are not read: no connection"});
+  desk.shelf->away = false;
+  desk.now += seconds(11);
+  CHECK(desk.catalogue.list(long_enough).entries.size() == 100);
+  CHECK(desk.shelf->digests >= 100);
 }
 
 TEST_CASE("a list that takes too long answers with what it has, and goes on") {
@@ -287,6 +322,7 @@ TEST_CASE("images are forgotten when nothing names them, and refused when there 
   desk.catalogue.list(long_enough);
   CHECK(desk.skipped.size() == 2);  // of five tags three have room
   CHECK(desk.skipped.at(0).find("images_max") != std::string::npos);
+  CHECK(desk.catalogue.find("d", long_enough).image);  // whoever asks for one gets it
 }
 
 TEST_CASE("who has no patience is not kept waiting") {

@@ -31,6 +31,20 @@ std::string escaped(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("a hostile command takes no more time than its length says") {
+  for (const std::string part : {"krknctl.a=[ ", "krknctl.a={ ", "krknctl.a=\"x ", "krknctl.a='", "a=[]x "}) {
+    std::string command = "LABEL ";
+    while (command.size() < 1u << 20) command += part;
+    command += std::string(100'000, ']') + "x";
+    const auto began = std::chrono::steady_clock::now();
+    Labels labels;
+    add_labels_of_command(command, labels);
+    INFO(part);
+    CHECK(std::chrono::steady_clock::now() - began <
+          std::chrono::seconds(5));  // some milliseconds; a quarter of an hour when it is quadratic
+  }
+}
+
 TEST_CASE("labels in layer commands, in every way that builders write them") {
   struct Row {
     const char* what;

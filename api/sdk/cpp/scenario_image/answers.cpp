@@ -7,8 +7,26 @@ namespace operon::scenario_image {
 
 namespace sr = kinds::scenario_registry;
 
-sr::Summary summary_of(const std::string& repository, const CatalogueEntry& entry) {
+namespace {
+
+/// Without its texts, which stand beside it in an answer about one scenario.
+sr::Summary name_and_place(const std::string& repository, const CatalogueEntry& entry) {
   return {entry.name, repository + (is_digest(entry.name) ? "@" : ":") + entry.name, entry.image->digest, entry.size, entry.last_modified};
+}
+
+std::optional<std::string> label_of(const CatalogueEntry& entry, const char* name) {
+  const auto found = entry.image->labels.find(name);
+  if (found == entry.image->labels.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace
+
+sr::Summary summary_of(const std::string& repository, const CatalogueEntry& entry) {
+  auto summary = name_and_place(repository, entry);
+  summary.title = label_of(entry, "krknctl.title");
+  summary.description = label_of(entry, "krknctl.description");
+  return summary;
 }
 
 sr::Scenario scenario_of(const std::string& repository, const CatalogueEntry& entry, bool globals) {
@@ -25,7 +43,7 @@ sr::Scenario scenario_of(const std::string& repository, const CatalogueEntry& en
                                          : "image '" + entry.name + "' is no scenario: it has no title or fields")
         .with_field("name");
   }
-  return {summary_of(repository, entry), texts->title, texts->description, texts->fields, "", labels.has_rollback};
+  return {name_and_place(repository, entry), texts->title, texts->description, texts->fields, "", labels.has_rollback};
 }
 
 std::string name_of(const std::string& repository, const sr::ScenarioRequest& request) {

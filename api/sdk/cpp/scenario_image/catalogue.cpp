@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "operon/error.hpp"
 #include "operon/scenario_image/names.hpp"
@@ -23,6 +24,7 @@ constexpr size_t progress_every = 250;
 struct Known {
   ImagePtr image;                      ///< null: it was never read
   bool listed = false;                 ///< it is a scenario
+  bool away = false;                   ///< the registry could not be reached, and nothing is wrong with the tag
   std::string failure, failed_digest;  ///< why it could not be read the last time, and what the list said it named
   TimePoint until;                     ///< looked at again after this
 
@@ -71,49 +73,66 @@ struct Catalogue::State {
   size_t images_bytes = 0;
   TimePoint away_until;  ///< nothing is asked about one image before this
   std::string away_because;
+  bool told_away = false;                      ///< in the log
   std::set<std::string, std::less<>> pending;  ///< tags that wait for the pool or are in it
   bool stopped = false;
+  std::function<void(std::function<void()>)> submit_tags;  ///< set once, before anybody asks
 
   std::vector<Tag> present_tags(const Patience&, milliseconds& age);
+  void ask_behind(std::unique_lock<std::mutex>&);
   void ask_for_tags(const Patience&, std::unique_lock<std::mutex>&);
   void take_tags(std::vector<Tag>);
+  void check_away();
+  void note_away(const Error&);
   void refresh(const Tag& tag);
   Known look(const Tag& tag, const Patience&);
-  ImagePtr image_of(const std::string& tag_or_digest, const std::optional<std::string>& digest, const Patience&);
+  ImagePtr image_of(const std::string& tag_or_digest, const std::optional<std::string>& digest, const Patience&, bool must_be_kept);
   ImagePtr image_now(const std::string& tag_or_digest, const Patience&);
-  void keep(const ImagePtr&);
+  bool keep(const ImagePtr&);
   void forget_unused();
   CatalogueEntry entry_of(const std::string& name, ImagePtr image) const;
 };
 
-/// The present list, or the one before while there is none. One caller asks, the others wait for what it is told.
+/// The present list, or the one before while there is none. It is asked for behind, so that a long one is not begun anew by every caller;
+/// Throws Error(deadline_exceeded) when it does not come in time and there is none before it.
 std::vector<Tag> Catalogue::State::present_tags(const Patience& patience, milliseconds& age) {
   std::unique_lock lock(mutex);
-  for (;;) {
-    if (tags_since && now() - *tags_since < limits.tags_ms_max) return tags;
-    if (tags_since && now() < tags_again) break;
-    if (!asking) {
-      ask_for_tags(patience, lock);
-    } else {
-      const uint64_t before = asked;
-      if (!patience.wait(read, lock, patience.left(), [&] { return asked != before || stopped; }))
-        throw Error(Code::deadline_exceeded, "the list of tags has not come in time");
-      // Whoever asked may have had less time.
-      if (!stopped && tags_error && tags_error->code() == Code::deadline_exceeded) continue;
-    }
+  if (tags_since && now() - *tags_since < limits.tags_ms_max) return tags;
+  const bool again = !tags_since || now() >= tags_again;
+  if (again) {
+    const uint64_t before = asked;
+    if (!asking) ask_behind(lock);
+    const bool told = patience.wait(read, lock, limits.list_wait_ms_max, [&] { return asked != before || stopped; });
     if (stopped) throw Error(Code::cancelled, "the registry is being closed");
-    if (!tags_error) return tags;
-    // A refusal is an answer; only a registry that is away leaves the old list standing.
-    if (!tags_since || !may_pass(tags_error->code())) throw *tags_error;
-    break;
+    if (told && !tags_error) return tags;
+    if (!told && !tags_since)
+      throw Error(Code::deadline_exceeded, "the list of tags has not come in time; the registry is still being asked: try again");
   }
+  // A refusal is an answer; only a registry that is away leaves the old list standing.
+  if (tags_error && (!tags_since || !may_pass(tags_error->code()))) throw *tags_error;
   age = std::chrono::duration_cast<milliseconds>(now() - *tags_since);
   return tags;
 }
 
+/// With the lock, which it gives up.
+void Catalogue::State::ask_behind(std::unique_lock<std::mutex>& lock) {
+  asking = true;
+  lock.unlock();
+  try {
+    submit_tags([this] {
+      std::unique_lock own(mutex);
+      ask_for_tags(Patience(limits.tags_read_ms_max), own);
+    });
+  } catch (...) {
+    lock.lock();
+    asking = false;
+    throw;
+  }
+  lock.lock();
+}
+
 /// With the lock, which it gives up while it asks.
 void Catalogue::State::ask_for_tags(const Patience& patience, std::unique_lock<std::mutex>& lock) {
-  asking = true;
   lock.unlock();
   std::vector<Tag> fresh;
   std::optional<Error> error;
@@ -171,48 +190,57 @@ void Catalogue::State::forget_unused() {
   });
 }
 
-/// With the lock. Throws Error(resource_exhausted) when there is no room.
-void Catalogue::State::keep(const ImagePtr& image) {
-  if (images.count(image->digest) != 0) return;
+/// With the lock. False when there is no room.
+bool Catalogue::State::keep(const ImagePtr& image) {
+  if (images.count(image->digest) != 0) return true;
   const size_t bytes = bytes_of(*image);
   const auto full = [&] { return images.size() >= limits.images_max || images_bytes + bytes > limits.images_bytes_max; };
   if (full()) forget_unused();
-  if (full()) {
-    throw Error(Code::resource_exhausted, "there is no room for more than " + std::to_string(limits.images_max) +
-                                              " images (images_max) or " + std::to_string(limits.images_bytes_max >> 20) +
-                                              " MiB of labels (images_bytes_max)");
-  }
+  if (full()) return false;
   images.emplace(image->digest, image);
   images_bytes += bytes;
+  return true;
 }
 
 /// From memory when its digest is known, else from the registry.
-ImagePtr Catalogue::State::image_of(const std::string& tag_or_digest, const std::optional<std::string>& digest, const Patience& patience) {
+ImagePtr Catalogue::State::image_of(const std::string& tag_or_digest, const std::optional<std::string>& digest, const Patience& patience,
+                                    bool must_be_kept) {
   if (digest) {
     std::lock_guard lock(mutex);
     if (const auto found = images.find(*digest); found != images.end()) return found->second;
   }
   auto image = std::make_shared<const Image>(source->image(digest ? *digest : tag_or_digest, patience));
   std::lock_guard lock(mutex);
-  keep(image);
+  if (!keep(image) && must_be_kept) {
+    throw Error(Code::resource_exhausted, "there is no room for more than " + std::to_string(limits.images_max) +
+                                              " images (images_max) or " + std::to_string(limits.images_bytes_max >> 20) +
+                                              " MiB of labels (images_bytes_max)");
+  }
   return image;
+}
+
+/// Throws Error(unavailable) when the registry could not be reached a moment ago.
+void Catalogue::State::check_away() {
+  std::lock_guard lock(mutex);
+  if (now() < away_until) throw Error(Code::unavailable, away_because + "; it is asked again in a few seconds").with_reason(no_answer);
+}
+
+void Catalogue::State::note_away(const Error& e) {
+  if (e.code() != Code::unavailable || e.reason() != no_answer) return;
+  std::lock_guard lock(mutex);
+  if (now() < away_until) return;
+  away_until = now() + limits.away_ms_max;
+  away_because = e.what();
 }
 
 /// The image that is there now, for somebody who waits.
 ImagePtr Catalogue::State::image_now(const std::string& tag_or_digest, const Patience& patience) {
-  {
-    std::lock_guard lock(mutex);
-    if (now() < away_until) throw Error(Code::unavailable, away_because + "; it is asked again in a few seconds");
-  }
+  check_away();
   try {
     return image_of(tag_or_digest, is_digest(tag_or_digest) ? std::optional(tag_or_digest) : source->digest_of_tag(tag_or_digest, patience),
-                    patience);
+                    patience, false);
   } catch (const Error& e) {
-    if (e.code() == Code::unavailable && e.reason() == no_answer) {
-      std::lock_guard lock(mutex);
-      away_until = now() + limits.away_ms_max;
-      away_because = e.what();
-    }
+    note_away(e);
     throw;
   }
 }
@@ -220,6 +248,7 @@ ImagePtr Catalogue::State::image_now(const std::string& tag_or_digest, const Pat
 Known Catalogue::State::look(const Tag& tag, const Patience& patience) {
   Known fresh;
   try {
+    check_away();  // of thousands of tags each would wait for its own time-out
     bool seen = false;
     {
       std::lock_guard lock(mutex);
@@ -227,24 +256,36 @@ Known Catalogue::State::look(const Tag& tag, const Patience& patience) {
       seen = found != known.end() && found->second.image != nullptr;
     }
     // Asking for the digest first pays only where the image is known.
-    fresh.image = image_of(tag.name, tag.digest ? tag.digest : seen ? source->digest_of_tag(tag.name, patience) : std::nullopt, patience);
+    fresh.image = image_of(tag.name,
+                           tag.digest ? tag.digest
+                           : seen     ? source->digest_of_tag(tag.name, patience)
+                                      : std::nullopt,
+                           patience, true);
     fresh.listed = read_labels(fresh.image->labels).listed();
     fresh.until = now() + limits.digest_ms_max;
+  } catch (const Error& e) {
+    note_away(e);
+    fresh.away = e.reason() == no_answer;
+    fresh.failure = e.what();
   } catch (const std::exception& e) {
     fresh.failure = e.what();
+  }
+  if (!fresh.failure.empty()) {
     fresh.failed_digest = tag.digest.value_or("");
-    fresh.until = now() + limits.failure_ms_max;
+    fresh.until = now() + (fresh.away ? limits.away_ms_max : limits.failure_ms_max);
   }
   return fresh;
 }
 
 void Catalogue::State::refresh(const Tag& tag) {
   const Known fresh = look(tag, Patience(limits.read_ms_max));
-  bool news = false;
+  bool news = false, first_away = false;
   {
     std::lock_guard lock(mutex);
     Known& before = known[tag.name];
-    news = !fresh.failure.empty() && fresh.failure != before.failure && !stopped;
+    news = !fresh.failure.empty() && !fresh.away && fresh.failure != before.failure && !stopped;
+    first_away = fresh.away && !std::exchange(told_away, fresh.away) && !stopped;
+    if (fresh.failure.empty()) told_away = false;
     if (fresh.failure.empty()) {
       before = fresh;
     } else {  // what was there before still is, as far as anybody knows
@@ -254,6 +295,7 @@ void Catalogue::State::refresh(const Tag& tag) {
     }
   }
   if (news && reports.skipped) reports.skipped(tag.name, fresh.failure);  // before a list without it is answered
+  if (first_away && reports.skipped) reports.skipped("", "images are not read: " + fresh.failure);
   std::unique_lock lock(mutex);
   pending.erase(tag.name);
   const size_t left = pending.size(), all = tags.size();
@@ -276,7 +318,9 @@ CatalogueEntry Catalogue::State::entry_of(const std::string& name, ImagePtr imag
 }
 
 Catalogue::Catalogue(std::shared_ptr<Source> source, CatalogueLimits limits, Reports reports, Now now)
-    : state_(std::make_shared<State>(std::move(source), limits, std::move(reports), std::move(now))) {}
+    : state_(std::make_shared<State>(std::move(source), limits, std::move(reports), std::move(now))), pool_(limits.fetches_max) {
+  state_->submit_tags = [this](std::function<void()> task) { tags_pool_.submit(std::move(task)); };
+}
 
 Catalogue::~Catalogue() {
   stop();
@@ -289,7 +333,20 @@ void Catalogue::stop() {
     state_->read.notify_all();
   }
   state_->source->stop();
+  tags_pool_.stop();
   pool_.stop();
+}
+
+void Catalogue::read_behind(const std::vector<const Tag*>& stale) {
+  for (auto tag = stale.begin(); tag != stale.end(); ++tag) {
+    try {
+      pool_.submit([state = state_.get(), one = **tag] { state->refresh(one); });
+    } catch (...) {  // nobody will come to the rest
+      std::lock_guard lock(state_->mutex);
+      for (; tag != stale.end(); ++tag) state_->pending.erase((*tag)->name);
+      throw;
+    }
+  }
 }
 
 CatalogueList Catalogue::list(const Patience& patience) {
@@ -304,7 +361,7 @@ CatalogueList Catalogue::list(const Patience& patience) {
     if (!current && !state_->stopped && state_->pending.insert(tag.name).second) stale.push_back(&tag);
   }
   lock.unlock();
-  for (const auto* tag : stale) pool_.submit([state = state_.get(), tag = *tag] { state->refresh(tag); });
+  read_behind(stale);
   lock.lock();
   size_t first_open = 0;
   list.partial = !patience.wait(state_->read, lock, state_->limits.list_wait_ms_max, [&] {

@@ -87,8 +87,8 @@ size_t json_end(std::string_view text) {
 size_t bare_end(std::string_view text, bool& json_in_vain) {
   if (!json_in_vain && (text.starts_with('[') || text.starts_with('{'))) {
     const size_t end = json_end(text);
-    json_in_vain = end == std::string_view::npos;
-    if (!json_in_vain && ends_here(text.substr(end))) return end;
+    json_in_vain = end == std::string_view::npos || !ends_here(text.substr(end));
+    if (!json_in_vain) return end;
   }
   for (size_t at = text.find(prefix); at != std::string_view::npos; at = text.find(prefix, at + 1)) {
     if (at > 0 && blank(text[at - 1]) && key_length(text.substr(at)) != 0) return at;

@@ -43,14 +43,16 @@ class Source {
 };
 
 struct CatalogueLimits {
-  std::chrono::milliseconds tags_ms_max{60'000};       ///< how long a list of tags is taken for the present one
-  std::chrono::milliseconds digest_ms_max{600'000};    ///< the same, for what a tag names
-  std::chrono::milliseconds failure_ms_max{60'000};    ///< how long what could not be read is left alone
-  std::chrono::milliseconds away_ms_max{10'000};       ///< how long a registry that could not be reached is not asked about one image
-  std::chrono::milliseconds read_ms_max{60'000};       ///< for one image, in the background
-  std::chrono::milliseconds list_wait_ms_max{20'000};  ///< then a list answers with what it has, and goes on behind
+  std::chrono::milliseconds tags_ms_max{60'000};        ///< how long a list of tags is taken for the present one
+  std::chrono::milliseconds digest_ms_max{600'000};     ///< the same, for what a tag names
+  std::chrono::milliseconds failure_ms_max{60'000};     ///< how long what could not be read is left alone
+  std::chrono::milliseconds away_ms_max{10'000};        ///< how long a registry that could not be reached is not asked about one image
+  std::chrono::milliseconds read_ms_max{60'000};        ///< for one image, in the background
+  std::chrono::milliseconds tags_read_ms_max{300'000};  ///< for the whole list of tags, in the background
+  std::chrono::milliseconds list_wait_ms_max{20'000};   ///< then a list answers with what it has, and goes on behind
   size_t images_max = 20'000;
   size_t images_bytes_max = 64u << 20;  ///< of labels
+  unsigned fetches_max = FetchPool::fetches_at_once_max;
 };
 
 struct CatalogueEntry {
@@ -89,8 +91,10 @@ class Catalogue {
 
  private:
   struct State;
+  void read_behind(const std::vector<const Tag*>&);
+
   const std::shared_ptr<State> state_;
-  FetchPool pool_;  // last: its threads use the state
+  FetchPool tags_pool_{1}, pool_;  // last: their threads use the state
 };
 
 /// Signatures, attestations and the like are kept as tags, too.

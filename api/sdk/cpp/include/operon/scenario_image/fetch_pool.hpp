@@ -7,7 +7,10 @@
 #include <functional>
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
+
+#include "operon/error.hpp"
 
 namespace operon::scenario_image {
 
@@ -16,12 +19,12 @@ class FetchPool {
  public:
   static constexpr unsigned fetches_at_once_max = 8;
 
-  FetchPool() = default;
+  explicit FetchPool(unsigned at_once_max = fetches_at_once_max) : at_once_max_(at_once_max) {}
   ~FetchPool() { stop(); }
   FetchPool(const FetchPool&) = delete;
   FetchPool& operator=(const FetchPool&) = delete;
 
-  /// `task` must not throw. After stop() it is dropped.
+  /// `task` must not throw. After stop() it is dropped. Throws Error(resource_exhausted) when no thread can be started for it.
   void submit(std::function<void()> task) {
     std::list<std::thread> ended;
     {
@@ -29,9 +32,8 @@ class FetchPool {
       if (stopped_) return;
       tasks_.push_back(std::move(task));
       ended.swap(ended_);
-      if (working_.size() < fetches_at_once_max) {
-        working_.emplace_front();
-        working_.front() = std::thread([this, self = working_.begin()] { work(self); });
+      if (working_.size() < at_once_max_) {
+        add_thread();
       }
     }
     for (auto& thread : ended) thread.join();
@@ -53,6 +55,19 @@ class FetchPool {
  private:
   using Place = std::list<std::thread>::iterator;
 
+  /// With the lock. The last task is taken back when there is nobody to do it.
+  void add_thread() {
+    working_.emplace_front();
+    try {
+      working_.front() = std::thread([this, self = working_.begin()] { work(self); });
+    } catch (const std::system_error&) {
+      working_.pop_front();
+      if (!working_.empty()) return;  // the others will come to it
+      tasks_.pop_back();
+      throw Error(Code::resource_exhausted, "no thread could be started to read images");
+    }
+  }
+
   void work(Place self) {
     std::unique_lock lock(mutex_);
     while (!stopped_ && !tasks_.empty()) {
@@ -66,6 +81,7 @@ class FetchPool {
     all_ended_.notify_all();
   }
 
+  const unsigned at_once_max_;
   std::mutex mutex_;
   std::condition_variable all_ended_;
   std::deque<std::function<void()>> tasks_;

@@ -103,6 +103,7 @@ struct HttpAnswer {
   int status = 0;
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;                            ///< bytes
+  std::string url;                             ///< where it came from, after redirects
 };
 
 /// Outbound HTTP under the host's rules (proxies, certificates, limits). Any status is an answer; no connection is UNAVAILABLE.
@@ -158,6 +159,7 @@ class Http {
   static void read(const nlohmann::json& reply, HttpAnswer& answer) {
     members::require(reply, "status", answer.status);
     members::read(reply, "headers", answer.headers);
+    members::read(reply, "url", answer.url);
   }
 
   Host host_;
