@@ -177,14 +177,11 @@ void Catalogue::State::take_tags(std::vector<Tag> fresh) {
   forget_unused();
 }
 
-/// With the lock. Images that no tag names any more were asked for by digest; they can be read again.
+/// With the lock. Images that no tag names any more, and nobody is about to give to a tag, were asked for by digest; they can be read
+/// again.
 void Catalogue::State::forget_unused() {
-  std::set<std::string_view> used;
-  for (const auto& entry : known) {
-    if (entry.second.image) used.insert(entry.second.image->digest);
-  }
   std::erase_if(images, [&](const auto& entry) {
-    if (used.count(entry.first) != 0) return false;
+    if (entry.second.use_count() > 1) return false;
     images_bytes -= bytes_of(*entry.second);
     return true;
   });
@@ -272,7 +269,8 @@ Known Catalogue::State::look(const Tag& tag, const Patience& patience) {
   }
   if (!fresh.failure.empty()) {
     fresh.failed_digest = tag.digest.value_or("");
-    fresh.until = now() + (fresh.away ? limits.away_ms_max : limits.failure_ms_max);
+    // An image that was read stays what it is, however little sense its labels make.
+    fresh.until = now() + (fresh.away ? limits.away_ms_max : fresh.image ? limits.digest_ms_max : limits.failure_ms_max);
   }
   return fresh;
 }
