@@ -23,7 +23,7 @@ std::string refusal(F&& f) {
   return "";
 }
 
-Plan plan_of(const StartRequest& r) {
+operon::runner_process::Plan plan_of(const StartRequest& r) {
   return make_plan(Configuration{}, r, "/state/runs/j");
 }
 
