@@ -13,8 +13,8 @@ nlohmann::json summary_json(const kinds::scenario_registry::Summary&);
 /// The same with title, description and fields, and the date in both spellings that are about (last_modified, lastModified).
 nlohmann::json scenario_json(const kinds::scenario_registry::Scenario&);
 
-/// The header `Operon-Partial: true` while a registry is still reading, and `Age` (RFC 9111 section 5.1, seconds) of a list that it could not
-/// renew.
+/// The header `Operon-Partial: true` while a registry is still reading, and `Age` (RFC 9111 section 5.1, seconds) of a list that it could
+/// not renew.
 void say_how_whole(http::Response&, const kinds::scenario_registry::ListState&);
 
 }  // namespace operon::rest
