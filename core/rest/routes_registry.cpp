@@ -67,9 +67,17 @@ json entry_of(json entry, const sr::Summary& summary, const std::string& registr
   return entry;
 }
 
+/// What a registry's list is worth: how many, whether some are still being read, how old it is when it could not be asked.
+json registry_json(const std::string& registry, const control::ScenarioList& listed) {
+  json answer = {{"registry", registry}, {"scenarios", listed.scenarios.size()}};
+  if (listed.state.partial) answer["partial"] = true;
+  if (listed.state.age_ms > 0) answer["ageSeconds"] = listed.state.age_ms / 1000;
+  return answer;
+}
+
 http::Response list(Services& s, const http::Request& request) {
   only_query_keys(request, {"registry"});
-  auto scenarios = json::array(), failed = json::array();
+  auto scenarios = json::array(), registries = json::array(), failed = json::array();
   const Asked all(s, request);
   std::optional<Error> last;
   sr::ListState state;
@@ -80,6 +88,7 @@ http::Response list(Services& s, const http::Request& request) {
       const auto listed = client.list(std::nullopt, s.settings.scenarios_max);
       answered = true;
       for (const auto& summary : listed.scenarios) scenarios.push_back(entry_of(summary_json(summary), summary, client.name()));
+      registries.push_back(registry_json(client.name(), listed));
       state.partial = state.partial || listed.state.partial;
       state.age_ms = std::max(state.age_ms, listed.state.age_ms);
     } catch (const Error& e) {
@@ -89,7 +98,7 @@ http::Response list(Services& s, const http::Request& request) {
     }
   }
   if (last && !answered) return http::to_gateway_response(*last);
-  json answer = {{"scenarios", std::move(scenarios)}};
+  json answer = {{"scenarios", std::move(scenarios)}, {"registries", std::move(registries)}};
   if (!failed.empty()) answer["failed"] = std::move(failed);
   auto whole = json_answer(200, answer);
   say_how_whole(whole, state);

@@ -127,6 +127,14 @@ class Scenarios(unittest.TestCase):
         nothing = self.ctl("scenarios", "volcano")
         self.assertEqual(nothing.stderr, "operonctl: no scenario with 'volcano'\n")
 
+    def test_which_registry_is_still_reading_or_away(self):
+        answer = {"scenarios": [], "registries": [{"registry": "hub", "scenarios": 0, "partial": True}, {"registry": "quay", "scenarios": 0, "ageSeconds": 61}],
+                  "failed": [{"registry": "far", "message": "no answer"}]}
+        with played({("GET", "/operon/v1/scenarios"): (200, answer, {"Operon-Partial": "true", "Age": "61"})}) as server:
+            self.assertEqual(self.ctl("scenarios", server=server).stderr, "operonctl: registry hub is still reading: a later list has more\n"
+                             "operonctl: registry quay could not be asked for a newer list; this one is 61 s old\n"
+                             "operonctl: registry far did not answer: no answer\n")
+
     def test_registry_choice(self):
         self.assertEqual(len(self.names("--registry", "registry-dir")), 3)
         self.assertIn("registry 'nobody' is not configured; known: registry-dir", self.ctl("scenarios", "--registry", "nobody", code=1).stderr)
@@ -147,8 +155,8 @@ class Scenarios(unittest.TestCase):
             self.assertEqual(json.loads(shown.stdout)["scenarios"],
                              [{"name": "pod-kill", "digest": "sha256:1", "reference": "registry.example.org:5000/team/scenarios:pod-kill"}])
             self.assertEqual(server.asked, [("POST", "/scenarios", {**WHERE, "username": "ann", "password": PASSWORD, "insecure": True})])
-            self.assertEqual(shown.stderr, "operonctl: a registry is still reading: a later list has more\n"
-                                           "operonctl: a registry could not be asked for a newer list; this one is 61 s old\n")
+            self.assertEqual(shown.stderr, "operonctl: the registry is still reading: a later list has more\n"
+                                           "operonctl: the registry could not be asked for a newer list; this one is 61 s old\n")
         with played(LIST) as server:
             self.ctl("scenarios", "--registry-url", "https://registry.example.org:5000/", *PRIVATE[2:], "--registry-token-file", str(self.password_file),
                      "--skip-tls", "--registry", "hub", server=server)

@@ -35,10 +35,21 @@ void keep_those_with(const std::string& word, json& rows) {
 
 /// What must be known of a list that is not whole or not new.
 void say_how_whole(const Headers& headers, const json& answer) {
+  const auto partial = [](const std::string& who) {
+    std::fprintf(stderr, "operonctl: %s is still reading: a later list has more\n", who.c_str());
+  };
+  const auto old = [](const std::string& who, const std::string& seconds) {
+    std::fprintf(stderr, "operonctl: %s could not be asked for a newer list; this one is %s s old\n", who.c_str(), seconds.c_str());
+  };
+  for (const json& one : answer.value("registries", json::array())) {
+    const std::string who = "registry " + cell(one.at("registry"));
+    if (one.value("partial", false)) partial(who);
+    if (one.contains("ageSeconds")) old(who, cell(one["ageSeconds"]));
+  }
   for (const auto& [name, value] : headers) {
-    if (name == "operon-partial" && value == "true") std::fputs("operonctl: a registry is still reading: a later list has more\n", stderr);
-    if (name == "age")
-      std::fprintf(stderr, "operonctl: a registry could not be asked for a newer list; this one is %s s old\n", cell(value).c_str());
+    if (answer.contains("registries")) break;  // a private registry's list has these alone
+    if (name == "operon-partial" && value == "true") partial("the registry");
+    if (name == "age") old("the registry", cell(value));
   }
   for (const json& failed : answer.value("failed", json::array()))
     std::fprintf(stderr, "operonctl: registry %s did not answer: %s\n", cell(failed.at("registry")).c_str(),

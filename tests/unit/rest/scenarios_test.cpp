@@ -97,6 +97,7 @@ TEST_CASE("operon/v1/scenarios: all registries with their references, the defaul
       json::parse(
           R"({"name":"hello","reference":"dir://hello","registry":"near","digest":"sha256:1","size":10,"lastModified":"2026-01-02T03:04:05Z"})"));
   CHECK(all["scenarios"][2].at("registry") == "far");
+  CHECK(all.at("registries") == json::parse(R"([{"registry":"near","scenarios":2},{"registry":"far","scenarios":2}])"));
   CHECK(t.ask("GET", "/operon/v1/scenarios", {.query = "registry=far"}).json().at("scenarios").size() == 2);
   CHECK(t.ask("GET", "/operon/v1/scenarios", {.query = "registri=far"}).error() ==
         "bad_request: unknown query parameter 'registri'; known: registry");

@@ -16,7 +16,7 @@ sr::Summary name_and_place(const std::string& repository, const CatalogueEntry& 
 
 std::optional<std::string> label_of(const CatalogueEntry& entry, const char* name) {
   const auto found = entry.image->labels.find(name);
-  if (found == entry.image->labels.end()) return std::nullopt;
+  if (found == entry.image->labels.end() || found->second.size() > list_text_bytes_max) return std::nullopt;
   return found->second;
 }
 

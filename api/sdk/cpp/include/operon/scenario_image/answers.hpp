@@ -8,6 +8,8 @@
 
 namespace operon::scenario_image {
 
+inline constexpr size_t list_text_bytes_max = 4096;  ///< of a title or description in a list; longer ones are left out there
+
 /// `repository` is what a reference begins with: "quay.io/krkn-chaos/krkn-hub".
 kinds::scenario_registry::Summary summary_of(const std::string& repository, const CatalogueEntry&);
 
