@@ -21,7 +21,7 @@ extern "C" int fsync(int fd) {
   return static_cast<int>(::syscall(SYS_fsync, fd));
 }
 
-static void prepare(const fs::path& state, const Plan& plan) {
+static void prepare(const fs::path& state, const operon::runner_process::Plan& plan) {
   Configuration configuration;
   configuration.state_dir = state;
   synced.clear();
@@ -35,7 +35,7 @@ static bool was_synced(const std::string& name) {
 
 TEST_CASE("a run that is to be undone is on the disk before it starts; one that is not waits for no disk") {
   const TempFolder folder;
-  Plan plan;
+  operon::runner_process::Plan plan;
   plan.arguments = {"true"};
   plan.files = {{"etc/x", {}, "abc", 3, {}}};
   prepare(folder.path() / "without", plan);
