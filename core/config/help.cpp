@@ -140,7 +140,7 @@ std::string help_markdown() {
       "\n## `plugins`\n\n"
       "A map from instance names, which routes and requests use, to `{plugin, isolation, required, config}`. A map in the file replaces "
       "the\n"
-      "embedded one (`target-file`, `registry-dir`, `runner-process`); `--set` changes single members of what is in force, and\n"
+      "embedded one (`target-file`, `registry-dir`, `registry-oci`, `runner-process`); `--set` changes single members of what is in force, and\n"
       "`--set plugins.NAME=null` removes an instance.\n\n"
       "| Member | Meaning | Default |\n|---|---|---|\n"
       "| `plugin` | id of the plugin | the instance's name |\n"

@@ -23,7 +23,7 @@ Tree embedded_tree(const Surroundings& around) {
   for (const auto& address : Settings{}.listen) listen.items.push_back(Tree::scalar(address, where));
   auto& plugins = root.member("plugins", where);
   plugins = Tree::map(where);
-  for (const char* name : {"target-file", "registry-dir", "runner-process"}) plugins.member(name, where) = Tree::map(where);
+  for (const char* name : {"target-file", "registry-dir", "registry-oci", "runner-process"}) plugins.member(name, where) = Tree::map(where);
   auto& config = plugins.find("registry-dir")->member("config", where);
   config = Tree::map(where);
   config.member("path", where) = Tree::scalar(default_scenario_dir(around).string(), where, true);

@@ -227,7 +227,7 @@ def start_and_idle(table, o):
             rss.append(memory(host.process.pid) / 1e6)
             host.remove()
         return ready, rss
-    with_plugins, bare = measured([]), measured(["plugins.target-file=null", "plugins.registry-dir=null", "plugins.runner-process=null"])
+    with_plugins, bare = measured([]), measured([f"plugins.{name}=null" for name in ("target-file", "registry-dir", "registry-oci", "runner-process")])
     table.add("start to ready, ms", three(with_plugins[0], 0), "operond with no plugin " + three(bare[0], 0), f"{median(with_plugins[0]):.0f} ms", "under 150 ms", median(with_plugins[0]) < 150)
     table.add("idle resident memory, MB", three(with_plugins[1], 1), "operond with no plugin " + three(bare[1], 1), f"{median(with_plugins[1]):.1f} MB", "under 20 MB", median(with_plugins[1]) < 20)
 

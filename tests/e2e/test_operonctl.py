@@ -152,7 +152,7 @@ class Operonctl(unittest.TestCase):
 
     def test_plugins_and_version(self):
         table = self.ctl("plugin", "list").stdout
-        for name in ("target-file", "registry-dir", "runner-process"):
+        for name in ("target-file", "registry-dir", "registry-oci", "runner-process"):
             self.assertRegex(table, rf"{name}.*ready")
         self.assertIn("operond", self.ctl("version").stdout)
 
