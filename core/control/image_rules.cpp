@@ -20,20 +20,31 @@ ImageReference image_of(const RunRequest& r) {
   }
 }
 
+[[noreturn]] void refuse(const ImageRules& rules, const char* field, const std::string& what) {
+  std::string listed;
+  for (const auto& place : rules.allowed_registries) listed += (listed.empty() ? "" : ", ") + place;
+  throw Error(Code::failed_precondition, what + "; scenarios.allowed_registries lists " + listed).with_field(field);
+}
+
+bool is_allowed(const ImageRules& rules, const ImageReference& image) {
+  return std::any_of(rules.allowed_registries.begin(), rules.allowed_registries.end(),
+                     [&](const auto& place) { return is_within(image, place); });
+}
+
 }  // namespace
 
 void require_allowed(const ImageRules& rules, const RunRequest& r) {
   if (rules.allowed_registries.empty() || reference_kind(r.scenario_image) != "image") return;
-  const auto image = image_of(r);
-  std::string listed;
-  for (const auto& place : rules.allowed_registries) {
-    if (is_within(image, place)) return;
-    listed += (listed.empty() ? "" : ", ") + place;
-  }
-  throw Error(Code::failed_precondition, "scenarioImage '" + base::printable(r.scenario_image) +
-                                             "' is of no registry that this host may run images of; scenarios.allowed_registries lists " +
-                                             listed)
-      .with_field("scenarioImage");
+  if (is_allowed(rules, image_of(r))) return;
+  refuse(rules, "scenarioImage",
+         "scenarioImage '" + base::printable(r.scenario_image) + "' is of no registry that this host may run images of");
+}
+
+void require_allowed(const ImageRules& rules, const kinds::scenario_registry::AdhocRegistry& own) {
+  if (rules.allowed_registries.empty() || is_allowed(rules, repository_of(own.registry_url, own.repository))) return;
+  refuse(rules, "registryUrl",
+         "registryUrl '" + base::printable(own.registry_url) + "' with scenarioRepository '" + base::printable(own.repository) +
+             "' is no registry that this host may ask");
 }
 
 std::string image_to_run(const ImageRules& rules, const RunRequest& r, const ScenarioFacts& facts) {

@@ -19,6 +19,10 @@ struct ImageRules {
 /// that the host's configuration names anyway.
 void require_allowed(const ImageRules&, const RunRequest&);
 
+/// Throws Error(failed_precondition) for a registry of the request's own that is not among those that are allowed: the host asks nobody
+/// else either.
+void require_allowed(const ImageRules&, const kinds::scenario_registry::AdhocRegistry&);
+
 /// The reference that runs: by digest where the rules or the request want it so. Throws Error(failed_precondition) when the request names
 /// the digest that was shown, and the registry tells another one or none.
 std::string image_to_run(const ImageRules&, const RunRequest&, const ScenarioFacts&);

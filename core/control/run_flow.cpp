@@ -93,14 +93,18 @@ JobPort port_of(jobs::Jobs& all) {
 }
 
 RunFlow::RunFlow(plugin::Directory directory, targets::Targets& targets, JobPort jobs, FlowSettings settings)
-    : directory_(std::move(directory)), targets_(targets), jobs_(std::move(jobs)), settings_(std::move(settings)) {}
+    : directory_(std::move(directory)),
+      targets_(targets),
+      jobs_(std::move(jobs)),
+      settings_(std::move(settings)),
+      own_registry_calls_(settings_.own_registry_calls_max) {}
 
 jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
   const std::string job_id = job_id_of(r);
   const log::Scope scope(who.request_id, job_id);
   if (auto before = repeated(r, job_id)) return *before;
 
-  auto [start, secrets] = check(r, who, job_id);
+  auto [start, secrets] = check(r, who, job_id, Asks::a_request);
   try {
     auto accepted = record_and_start(std::move(start));
     remember(job_id, std::move(secrets));
@@ -112,7 +116,7 @@ jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
 }
 
 jobs::StartCommand RunFlow::prepare(const RunRequest& r, const Who& who, const std::string& job_id) {
-  auto prepared = check(r, who, job_id);
+  auto prepared = check(r, who, job_id, Asks::a_record);
   remember(job_id, std::move(prepared.secrets));
   return std::move(prepared.start);
 }
@@ -132,7 +136,7 @@ RunPlan RunFlow::plan(const RunRequest& r, const Who& who) const {
     return plan;
   }
   if (const auto freeze = jobs_.frozen(); freeze.frozen) throw jobs::frozen_error(freeze);
-  const auto prepared = check(r, who, job_id);  // its secrets stay known to the scrubber until the answer is made
+  const auto prepared = check(r, who, job_id, Asks::a_request);  // its secrets stay known to the scrubber until the answer is made
   plan.start = masked(prepared.start);
   const auto runner = directory_.find(plan.start.job.runner);
   if (!runner || !runner->find(jr::id, jr::verb::plan)) return plan;
@@ -140,12 +144,12 @@ RunPlan RunFlow::plan(const RunRequest& r, const Who& who) const {
   return plan;
 }
 
-RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std::string& job_id) const {
+RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std::string& job_id, Asks asks) const {
   const auto runner = choose(directory_, runner_kind, r.runner, settings_.defaults.runner);
   require_accepts(directory_, *runner, r.scenario_image);
   require_allowed(settings_.images, r);
-  const ScenarioFacts facts =
-      find_scenario({directory_, settings_.defaults, settings_.validation, settings_.registry_ms_max, who.request_id}, r);
+  if (r.own_registry) require_allowed(settings_.images, *r.own_registry);
+  const ScenarioFacts facts = facts_of(r, who, asks);
 
   jobs::StartCommand start = command(r, who, job_id, facts, runner->name());
   auto secrets = secrets_of(r, start.request);
@@ -154,6 +158,13 @@ RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std:
   start.request.target = {r.target_id, target.provider, target.cluster_name, target.cluster_api_url, target.kubeconfig};
   ask_runner(jr::verb::validate, *runner, start, who);  // refuses what its `start` would refuse, before anything is recorded
   return {std::move(start), std::move(secrets)};
+}
+
+/// A run on record is the job table's work, which waits on threads of its own.
+ScenarioFacts RunFlow::facts_of(const RunRequest& r, const Who& who, Asks asks) const {
+  std::optional<OwnRegistryCalls::Call> call;
+  if (r.own_registry && asks == Asks::a_request) call.emplace(own_registry_calls_);
+  return find_scenario({directory_, settings_.defaults, settings_.validation, settings_.registry_ms_max, who.request_id}, r);
 }
 
 /// The run has been accepted: nothing here may fail it.

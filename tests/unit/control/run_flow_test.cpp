@@ -225,6 +225,36 @@ TEST_CASE("credentials of an own registry go to the runner and are hidden") {
   CHECK(base::scrub("canary-of-the-registry") == "***REDACTED***");
 }
 
+TEST_CASE("a registry of the request's own: only an allowed one, and only so many at once; a run on record waits elsewhere") {
+  Bench t;
+  t.plugins.add("oci", R"({"adhoc":true})");
+  t.settings.images.allowed_registries = {"r.example"};
+  t.settings.own_registry_calls_max = 1;
+  t.make();
+  auto body = t.body();
+  body["registryUrl"] = "evil.example";
+  body["scenarioRepository"] = "a/b";
+  CHECK(t.refusal(body).find("9: registryUrl 'evil.example' with scenarioRepository 'a/b' is no registry that this host may ask") == 0);
+  CHECK(t.plugins.instances.back()->calls("detail") == 0);
+
+  body["registryUrl"] = "r.example";
+  std::string meanwhile;
+  bool prepared = false;
+  t.plugins.instances.back()->on("operon.scenario-registry/1", "detail",
+                                 [&](const std::string&, const test::FakeInstance::Emit&) -> std::string {
+                                   if (meanwhile.empty()) {
+                                     meanwhile = t.refusal(body);
+                                     t.flow->prepare(parse_run_request(body.dump(), "", t.settings.limits), {"ada", ""}, "job");
+                                     prepared = true;
+                                   }
+                                   throw Error(Code::failed_precondition, "not here");
+                                 });
+  CHECK(t.refusal(body) == "started");
+  CHECK(meanwhile.find("8: 1 requests wait for registries that they name themselves") == 0);
+  CHECK(prepared);
+  CHECK(t.refusal(body) == "started");
+}
+
 TEST_CASE("a plan tells what a start would do, asks the runner without any secret, and starts nothing") {
   Bench t;
   std::string asked;
