@@ -170,7 +170,18 @@ TEST_CASE("operon/v1/scenarios: a registry that is away is named, all away is 50
   CHECK(some.status == 200);
   CHECK(some.json().at("scenarios").size() == 2);
   CHECK(some.json().at("failed") == json::parse(R"([{"registry":"near","message":"the registry is away"}])"));
-  CHECK(t.ask("GET", "/operon/v1/scenarios/hello").json().at("registry") == "far");
+  // Which scenario a name means does not depend on who is up: the one that is asked first has to answer.
+  const auto first = t.ask("GET", "/operon/v1/scenarios/hello");
+  CHECK(first.status == 502);
+  CHECK(first.error() ==
+        "unavailable: registry 'near', which comes first, may have it: the registry is away; to ask another, name it (registry)");
+  CHECK(t.ask("GET", "/operon/v1/scenarios/hello", {.query = "registry=far"}).status == 200);
+  CHECK(t.ask("GET", "/operon/v1/scenarios/hello", {.query = "registry=near"}).error() == "unavailable: the registry is away");
+  for (const auto not_there : {Code::not_found, Code::invalid_argument, Code::failed_precondition}) {
+    test::make_dead_registry(*t.plugins.instances[0], not_there);
+    CHECK(t.ask("GET", "/operon/v1/scenarios/hello").json().at("registry") == "far");
+  }
+  test::make_dead_registry(*t.plugins.instances[0]);
   test::make_dead_registry(*t.plugins.instances[1], Code::failed_precondition);
   CHECK(t.ask("GET", "/operon/v1/scenarios").status == 502);
   CHECK(t.ask("GET", "/operon/v1/scenarios", {.query = "registry=far"}).status == 422);
