@@ -56,13 +56,27 @@ std::string image_to_run(const ImageRules& rules, const RunRequest& r, const Sce
                                                base::printable(r.scenario_digest) + ", and " + now + ": look at the scenario again")
         .with_field("scenarioDigest");
   }
+  if (reference_kind(r.scenario_image) != "image") return r.scenario_image;
   const bool pin = rules.pin_digests || !r.scenario_digest.empty();
-  if (!pin || facts.digest.empty() || reference_kind(r.scenario_image) != "image") return r.scenario_image;
+  if (!pin && rules.allowed_registries.empty()) return r.scenario_image;
   const auto image = image_of(r);
-  if (!image.digest.empty()) return r.scenario_image;
+  const std::string name = image.host + "/" + image.repository, tag = image.tag.empty() ? "" : ":" + image.tag;
+  if (!image.digest.empty()) return name + tag + "@" + image.digest;
+  if (!pin) return name + tag;
+  if (!facts.unanswered.empty())
+    throw Error(Code::unavailable, "scenarioImage '" + base::printable(r.scenario_image) +
+                                       "' cannot be pinned to its digest, as scenarios.pin_digests wants: no answer from registry " +
+                                       facts.unanswered + "; try again when it answers, or name the image by its digest")
+        .with_field("scenarioImage");
+  if (facts.digest.empty()) return name + tag;
   if (!is_digest(facts.digest))
     throw Error(Code::unavailable, "registry '" + facts.registry + "' answered a digest that is none: " + base::printable(facts.digest));
-  return image.written + "@" + facts.digest;
+  return name + "@" + facts.digest;
+}
+
+std::string why_not_pinned(const ImageRules& rules, const RunRequest& r, const ScenarioFacts& facts) {
+  if (!rules.pin_digests || !facts.digest.empty() || reference_kind(r.scenario_image) != "image" || !image_of(r).digest.empty()) return {};
+  return facts.known ? "registry '" + facts.registry + "' tells no digest" : "no registry knows it";
 }
 
 }  // namespace operon::control

@@ -25,14 +25,15 @@ void add_files(const RunRequest& r, jobs::StartCommand& command) {
   }
 }
 
-/// Secret by declaration; where nothing is declared, by name.
+/// Secret by declaration; what nothing declares, by name.
 std::vector<std::string> secret_variables(const RunRequest& r, const ScenarioFacts& facts, const fields::Validated& values) {
   std::vector<std::string> names = values.secret_variables;
   for (const auto& name : r.secret_variables)
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  if (!facts.known)
-    for (const auto& [name, value] : values.environment)
-      if (base::is_secret_name(name) && !r.secret_variables.contains(name)) names.push_back(name);
+  const auto declared = declared_variables(facts);
+  const auto among = [](const auto& list, const auto& name) { return std::find(list.begin(), list.end(), name) != list.end(); };
+  for (const auto& [name, value] : values.environment)
+    if (base::is_secret_name(name) && !among(declared, name) && !among(names, name)) names.push_back(name);
   return names;
 }
 
@@ -215,6 +216,8 @@ jobs::StartCommand RunFlow::command(const RunRequest& r, const Who& who, const s
   c.job.digest = r.digest;
   c.job.validated = facts.known;
   if (!facts.known) c.job.message = "values were not checked: " + facts.why_unknown;
+  if (const auto why = why_not_pinned(settings_.images, r, facts); !why.empty())
+    c.job.message += (c.job.message.empty() ? "" : "; ") + ("the image runs by its tag (scenarios.pin_digests): " + why);
   c.job.timeout_seconds = r.timeout_seconds;
 
   c.request.job_id = job_id;
