@@ -108,7 +108,13 @@ void Checks::registries() const {
     const bool legal = std::all_of(place.begin(), place.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._-/:[]").find(c) != std::string_view::npos;
     });
-    if (is_host && legal && place.find("//") == std::string::npos) continue;
+    const bool has_tag = host.size() < place.size() && place.find(':', host.size()) != std::string::npos;
+    if (host == "index.docker.io") {
+      problem(key, key + ": \"" + base::printable(place) + "\" would match nothing: that registry's name is docker.io; write docker.io" +
+                       base::printable(place.substr(host.size())));
+      continue;
+    }
+    if (is_host && legal && !has_tag && place.find("//") == std::string::npos) continue;
     problem(key, key + ": \"" + base::printable(place) +
                      "\" names no registry; write its host, and a path where not all of it is meant, in lower case and without a scheme or "
                      "tag: quay.io, quay.io/krkn-chaos, localhost:5000");

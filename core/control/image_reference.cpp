@@ -106,6 +106,14 @@ ImageReference parse_image_reference(std::string_view text) {
   return image;
 }
 
+ImageReference repository_of(std::string_view host, std::string_view repository) {
+  ImageReference image;
+  image.host = lower(host);
+  if (image.host == "index.docker.io") image.host = "docker.io";
+  image.repository = repository;
+  return image;
+}
+
 bool is_within(const ImageReference& image, std::string_view place) {
   while (!place.empty() && place.back() == '/') place.remove_suffix(1);
   const auto slash = place.find('/');

@@ -17,6 +17,9 @@ struct ImageReference {
 /// none.
 ImageReference parse_image_reference(std::string_view);
 
+/// Of a repository that is named beside its registry: registryUrl and scenarioRepository.
+ImageReference repository_of(std::string_view host, std::string_view repository);
+
 /// "sha256:" and 64 digits, or another algorithm's.
 bool is_digest(std::string_view);
 

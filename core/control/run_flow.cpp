@@ -25,14 +25,15 @@ void add_files(const RunRequest& r, jobs::StartCommand& command) {
   }
 }
 
-/// Secret by declaration; where nothing is declared, by name.
+/// Secret by declaration; what nothing declares, by name.
 std::vector<std::string> secret_variables(const RunRequest& r, const ScenarioFacts& facts, const fields::Validated& values) {
   std::vector<std::string> names = values.secret_variables;
   for (const auto& name : r.secret_variables)
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  if (!facts.known)
-    for (const auto& [name, value] : values.environment)
-      if (base::is_secret_name(name) && !r.secret_variables.contains(name)) names.push_back(name);
+  const auto declared = declared_variables(facts);
+  const auto among = [](const auto& list, const auto& name) { return std::find(list.begin(), list.end(), name) != list.end(); };
+  for (const auto& [name, value] : values.environment)
+    if (base::is_secret_name(name) && !among(declared, name) && !among(names, name)) names.push_back(name);
   return names;
 }
 
@@ -93,14 +94,18 @@ JobPort port_of(jobs::Jobs& all) {
 }
 
 RunFlow::RunFlow(plugin::Directory directory, targets::Targets& targets, JobPort jobs, FlowSettings settings)
-    : directory_(std::move(directory)), targets_(targets), jobs_(std::move(jobs)), settings_(std::move(settings)) {}
+    : directory_(std::move(directory)),
+      targets_(targets),
+      jobs_(std::move(jobs)),
+      settings_(std::move(settings)),
+      own_registry_calls_(settings_.own_registry_calls_max) {}
 
 jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
   const std::string job_id = job_id_of(r);
   const log::Scope scope(who.request_id, job_id);
   if (auto before = repeated(r, job_id)) return *before;
 
-  auto [start, secrets] = check(r, who, job_id);
+  auto [start, secrets] = check(r, who, job_id, Asks::a_request);
   try {
     auto accepted = record_and_start(std::move(start));
     remember(job_id, std::move(secrets));
@@ -112,7 +117,7 @@ jobs::Accepted RunFlow::start(const RunRequest& r, const Who& who) {
 }
 
 jobs::StartCommand RunFlow::prepare(const RunRequest& r, const Who& who, const std::string& job_id) {
-  auto prepared = check(r, who, job_id);
+  auto prepared = check(r, who, job_id, Asks::a_record);
   remember(job_id, std::move(prepared.secrets));
   return std::move(prepared.start);
 }
@@ -132,7 +137,7 @@ RunPlan RunFlow::plan(const RunRequest& r, const Who& who) const {
     return plan;
   }
   if (const auto freeze = jobs_.frozen(); freeze.frozen) throw jobs::frozen_error(freeze);
-  const auto prepared = check(r, who, job_id);  // its secrets stay known to the scrubber until the answer is made
+  const auto prepared = check(r, who, job_id, Asks::a_request);  // its secrets stay known to the scrubber until the answer is made
   plan.start = masked(prepared.start);
   const auto runner = directory_.find(plan.start.job.runner);
   if (!runner || !runner->find(jr::id, jr::verb::plan)) return plan;
@@ -140,12 +145,12 @@ RunPlan RunFlow::plan(const RunRequest& r, const Who& who) const {
   return plan;
 }
 
-RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std::string& job_id) const {
+RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std::string& job_id, Asks asks) const {
   const auto runner = choose(directory_, runner_kind, r.runner, settings_.defaults.runner);
   require_accepts(directory_, *runner, r.scenario_image);
   require_allowed(settings_.images, r);
-  const ScenarioFacts facts =
-      find_scenario({directory_, settings_.defaults, settings_.validation, settings_.registry_ms_max, who.request_id}, r);
+  if (r.own_registry) require_allowed(settings_.images, *r.own_registry);
+  const ScenarioFacts facts = facts_of(r, who, asks);
 
   jobs::StartCommand start = command(r, who, job_id, facts, runner->name());
   auto secrets = secrets_of(r, start.request);
@@ -154,6 +159,13 @@ RunFlow::Prepared RunFlow::check(const RunRequest& r, const Who& who, const std:
   start.request.target = {r.target_id, target.provider, target.cluster_name, target.cluster_api_url, target.kubeconfig};
   ask_runner(jr::verb::validate, *runner, start, who);  // refuses what its `start` would refuse, before anything is recorded
   return {std::move(start), std::move(secrets)};
+}
+
+/// A run on record is the job table's work, which waits on threads of its own.
+ScenarioFacts RunFlow::facts_of(const RunRequest& r, const Who& who, Asks asks) const {
+  std::optional<OwnRegistryCalls::Call> call;
+  if (r.own_registry && asks == Asks::a_request) call.emplace(own_registry_calls_);
+  return find_scenario({directory_, settings_.defaults, settings_.validation, settings_.registry_ms_max, who.request_id}, r);
 }
 
 /// The run has been accepted: nothing here may fail it.
@@ -204,6 +216,8 @@ jobs::StartCommand RunFlow::command(const RunRequest& r, const Who& who, const s
   c.job.digest = r.digest;
   c.job.validated = facts.known;
   if (!facts.known) c.job.message = "values were not checked: " + facts.why_unknown;
+  if (const auto why = why_not_pinned(settings_.images, r, facts); !why.empty())
+    c.job.message += (c.job.message.empty() ? "" : "; ") + ("the image runs by its tag (scenarios.pin_digests): " + why);
   c.job.timeout_seconds = r.timeout_seconds;
 
   c.request.job_id = job_id;

@@ -11,6 +11,7 @@
 
 #include "core/control/choose.hpp"
 #include "core/control/image_rules.hpp"
+#include "core/control/own_registry_calls.hpp"
 #include "core/control/run_request.hpp"
 #include "core/control/run_secrets.hpp"
 #include "core/control/scenario_facts.hpp"
@@ -26,6 +27,7 @@ struct FlowSettings {
   ImageRules images;
   std::string name_space = "default";  ///< job ids follow from it and the idempotency key: the same on every host of one installation
   RunLimits limits;
+  unsigned own_registry_calls_max = 4;               ///< requests that wait at once for a registry that they name themselves
   std::chrono::milliseconds registry_ms_max{15000};  ///< each registry's answer about one scenario
   std::chrono::milliseconds validate_ms_max{10000};  ///< the runner's answer to `validate` and `plan`
 };
@@ -66,13 +68,17 @@ class RunFlow {
   jobs::StartCommand prepare(const RunRequest&, const Who&, const std::string& job_id);
 
   const FlowSettings& settings() const noexcept { return settings_; }
+  /// Everything that a request asks a registry of its own counts there.
+  OwnRegistryCalls& own_registry_calls() const noexcept { return own_registry_calls_; }
 
  private:
   struct Prepared {
     jobs::StartCommand start;
     std::vector<base::KnownSecret> secrets;
   };
-  Prepared check(const RunRequest&, const Who&, const std::string& job_id) const;
+  enum class Asks { a_request, a_record };
+  Prepared check(const RunRequest&, const Who&, const std::string& job_id, Asks) const;
+  ScenarioFacts facts_of(const RunRequest&, const Who&, Asks) const;
   std::optional<jobs::Accepted> repeated(const RunRequest&, const std::string& job_id) const;
   jobs::StartCommand command(const RunRequest&, const Who&, const std::string& job_id, const ScenarioFacts&,
                              const std::string& runner) const;
@@ -86,6 +92,7 @@ class RunFlow {
   JobPort jobs_;
   const FlowSettings settings_;
   RunSecrets secrets_;
+  mutable OwnRegistryCalls own_registry_calls_;
 };
 
 }  // namespace operon::control

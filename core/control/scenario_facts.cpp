@@ -89,6 +89,7 @@ ScenarioFacts find_scenario(const FactsQuestion& q, const RunRequest& r) {
     }
   }
   ScenarioFacts unknown;
+  unknown.unanswered = failed;
   unknown.why_unknown =
       failed.empty() ? "no registry knows this scenario" : "no registry that answered knows this scenario (no answer from " + failed + ")";
   if (q.validation == Validation::required) {

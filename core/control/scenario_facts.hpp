@@ -27,6 +27,7 @@ struct ScenarioFacts {
   std::vector<fields::Field> globals;  ///< of its base; may be empty
   std::string run;                     ///< the registry's part for the runner, opaque; empty for an image
   std::string why_unknown;             ///< for people, when not known
+  std::string unanswered;              ///< registries that might know it and gave no answer: "one, two"; empty when all answered
 };
 
 struct FactsQuestion {

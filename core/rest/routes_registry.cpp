@@ -46,6 +46,7 @@ class Asked {
     const auto kept = std::min(kept_for_each_max, left / (after + 1)) * after;
     return {instances_.at(place), left - kept, request_id_};
   }
+  bool one_is_named() const { return one_is_named_; }
   /// A registry that has no scenarios of its own, only those that a request leads it to, has none to tell of here.
   bool is_aside(const Error& e) const { return !one_is_named_ && e.code() == Code::failed_precondition; }
 
@@ -114,10 +115,17 @@ json globals_of(const control::RegistryClient& client, const sr::ScenarioRequest
   }
 }
 
+/// Another registry's scenario of the same name would be one that depends on who is up.
+Error of_the_first(const Error& e, const std::string& registry) {
+  Error error(e.code(),
+              "registry '" + registry + "', which comes first, may have it: " + e.what() + "; to ask another, name it (registry)");
+  return e.retry_after_ms() ? std::move(error).with_retry_after_ms(*e.retry_after_ms()) : error;
+}
+
 http::Response detail(Services& s, const http::Request& request) {
   only_query_keys(request, {"registry"});
   const std::string& name = path_parameter(request, "name");
-  std::optional<Error> trouble;
+  std::optional<Error> refused;
   const Asked all(s, request);
   for (size_t place = 0; place < all.size(); ++place) {
     const auto client = all.client(place);
@@ -130,10 +138,13 @@ http::Response detail(Services& s, const http::Request& request) {
       answer["globals"] = globals_of(client, wanted);
       return json_answer(200, answer);
     } catch (const Error& e) {
-      if (e.code() != Code::not_found && !all.is_aside(e)) trouble = scrubbed(e);
+      if (e.code() == Code::not_found || all.is_aside(e)) continue;
+      refused = scrubbed(e);
+      if (!all.one_is_named() && (e.code() == Code::invalid_argument || e.code() == Code::unimplemented)) continue;  // no name of its own
+      return http::to_gateway_response(all.one_is_named() ? *refused : of_the_first(*refused, client.name()));
     }
   }
-  if (trouble) return http::to_gateway_response(*trouble);
+  if (refused) return http::to_gateway_response(*refused);
   throw Error(Code::not_found, "Scenario '" + base::printable(name) + "' not found");
 }
 

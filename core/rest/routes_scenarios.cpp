@@ -1,3 +1,4 @@
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "core/base/scrubber.hpp"
@@ -22,16 +23,19 @@ struct Question {
   std::optional<sr::AdhocRegistry> own_registry;
   control::RegistryClient client;
   base::KnownSecret password, token;
+  std::unique_ptr<control::OwnRegistryCalls::Call> call;
 };
 
 Question question_of(Services& s, const http::Request& request) {
   const auto body = optional_object(request);
   auto own = control::parse_own_registry(body);
+  if (own) control::require_allowed(s.run_flow.settings().images, *own);
   const std::string named = control::optional_text(body, "registry");
   auto instance = own ? control::choose_adhoc(s.plugins, named)
                       : control::choose(s.plugins, control::registry_kind, named, s.run_flow.settings().defaults.registry);
-  Question q{own, {std::move(instance), s.settings.registry_ms_max, request.request_id}, {}, {}};
+  Question q{own, {std::move(instance), s.settings.registry_ms_max, request.request_id}, {}, {}, {}};
   if (own) {
+    q.call = std::make_unique<control::OwnRegistryCalls::Call>(s.run_flow.own_registry_calls());
     q.password = base::KnownSecret(own->password);
     q.token = base::KnownSecret(own->token);
   }

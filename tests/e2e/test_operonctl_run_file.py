@@ -121,10 +121,14 @@ class RunFile(unittest.TestCase):
     def test_a_dry_run_shows_the_request_and_starts_nothing(self):
         before = self.runs()
         shown = self.ctl("run", "--from-file", self.file(RUN), "--dry-run", "-o", "json")
-        self.assertEqual(shown.stderr, "nothing was started\n")
         self.assertNotIn(KEY, shown.stdout)
         request, = json.loads(shown.stdout)["requests"]
         body, plan = request["body"], request["plan"]
+        made = f"target request {body['targetId']} was made to look up the cluster; --target-id {body['targetId']} takes it again\n"
+        self.assertEqual(shown.stderr, made + "nothing was started\n")
+        self.assertNotIn("headers", request)
+        again = self.ctl("run", "--from-file", self.file(RUN), "--dry-run", "--target-id", body["targetId"])
+        self.assertEqual(again.stderr, "nothing was started\n")
         self.assertEqual((request["method"], request["path"]), ("POST", "/scenarios/run"))
         self.assertEqual(body["environment"], {"WORD": "yes", "HEX": "0x10", "COUNT": "1_000", "KEY": "***"})
         self.assertEqual(body["files"][0], {"name": "more", "content": "(8 bytes of base64)", "mountPath": "/data/more"})
@@ -143,6 +147,25 @@ class RunFile(unittest.TestCase):
         self.assertIn('\n# The run\nclusterName: localhost\n', shown)
         self.assertTrue(shown.endswith("\n# Objects: runner 'runner-process' makes none that it could show\n"), shown)
         self.assertNotIn(KEY, shown)
+
+    def test_a_dry_run_with_a_key_shows_what_the_key_does(self):
+        target = json.loads(self.ctl("run", "fields", "--set", "WORD=a", "--dry-run", "-o", "json").stdout)["requests"][0]["body"]["targetId"]
+        run = ("run", "fields", "--set", "WORD=a", "--target-id", target, "--idempotency-key", "nightly-7")
+        shown = self.ctl(*run, "--dry-run").stdout
+        self.assertIn("POST /scenarios/run\nIdempotency-Key: nightly-7\n{\n", shown)
+        planned, = json.loads(self.ctl(*run, "--dry-run", "-o", "json").stdout)["requests"]
+        self.assertEqual(planned["headers"], {"Idempotency-Key": "nightly-7"})
+        self.assertNotIn("repeats", planned["plan"])
+        job = json.loads(self.ctl(*run, "-o", "json").stdout)["jobId"]
+        self.assertEqual(job, planned["plan"]["jobId"])
+        shown = self.ctl(*run, "--dry-run").stdout
+        self.assertIn("repeats: true\n", shown)
+        self.assertTrue(shown.endswith(f"\n# The run {job} is there already under this key: it would be answered, and nothing started\n"), shown)
+
+    def test_an_empty_file_field_is_none(self):
+        planned, = json.loads(self.ctl("run", "fields", "--set", "WORD=a", "--set", "INPUT=", "--dry-run", "-o", "json").stdout)["requests"]
+        self.assertNotIn("files", planned["body"])
+        self.assertNotIn("INPUT", planned["body"]["environment"])
 
     def test_a_dry_run_is_refused_as_the_run_would_be(self):
         self.assertIn("'NOT' does not match", self.ctl("run", "fields", "--set", "WORD=NOT", "--dry-run", code=1).stderr)

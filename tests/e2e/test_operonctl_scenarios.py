@@ -190,6 +190,8 @@ class Scenarios(unittest.TestCase):
                             "--registry-url must hold no user and password; give --username and --password-file"),
                            (["--registry-url", "http://x", "--repository", "y"],
                             "--registry-url is http://: give --insecure if passwords and images may travel in clear text"),
+                           (["--registry-url", "https://x", "--repository", "y", "--insecure"],
+                            "--registry-url is https:// and --insecure means http://: leave one out (--skip-tls takes any certificate)"),
                            ([*PRIVATE, "--username", "a", "--password-file", "f", "--registry-token-file", "g"],
                             "give --password-file or --registry-token-file, not both"),
                            ([*PRIVATE, "--password-file", "f"], "--password-file needs --username")):

@@ -126,12 +126,19 @@ Values given_values(const RunOptions& options, const Scenario& scenario) {
   return values;
 }
 
-int dry_run(const Settings& s, Client& client, const Scenario& scenario, const std::vector<json>& requests) {
+int dry_run(const Settings& s, Client& client, const RunOptions& options, const Scenario& scenario, const std::vector<json>& requests) {
+  Headers headers;
+  if (!options.idempotency_key.empty()) headers.emplace_back("Idempotency-Key", options.idempotency_key);
   json all = json::array();
   for (const json& body : requests) {
-    json plan = client.json("POST", "/operon/v1/runs/plan", &body);
+    json plan = client.json("POST", "/operon/v1/runs/plan", &body, headers);
     const json secret = plan.value("secretVariables", json::array());  // the host may know more of them, as of the scenario's base
     all.push_back({{"body", masked(scenario, secret, body)}, {"plan", std::move(plan)}});
+    for (const auto& [name, value] : headers) all.back()["headers"][name] = value;
+  }
+  if (options.target_id.empty()) {
+    const std::string id = cell(requests[0].at("targetId"));
+    std::fprintf(stderr, "target request %s was made to look up the cluster; --target-id %s takes it again\n", id.c_str(), id.c_str());
   }
   print_dry_runs(s, all);
   return exit_ok;
@@ -200,7 +207,7 @@ int run(const Settings& s, RunOptions options) {
   json body = values_body(scenario, std::move(values), options.files);
   body.update(registry);
   const auto requests = make_requests(client, options, scenario, std::move(body));
-  if (options.dry_run) return dry_run(s, client, scenario, requests);
+  if (options.dry_run) return dry_run(s, client, options, scenario, requests);
 
   std::optional<Error> refused;
   const json started = start_all(s, client, options, requests, refused);

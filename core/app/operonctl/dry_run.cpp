@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/scrubber.hpp"
+#include "core/base/text.hpp"
 #include "operon/yaml/yaml.hpp"
 
 namespace operon::ctl {
@@ -32,11 +33,20 @@ std::string text_of(const json& value) {
 }
 
 void print(const json& one) {
-  std::printf("# The request\nPOST %s\n%s\n\n", path, text_of(one.at("body")).c_str());
+  std::printf("# The request\nPOST %s\n", path);
+  const json headers = one.value("headers", json::object());
+  for (const auto& [name, value] : headers.items())
+    std::printf("%s: %s\n", name.c_str(), base::printable(value.get<std::string>()).c_str());
+  std::printf("%s\n\n", text_of(one.at("body")).c_str());
   json run = one.at("plan");
   const json objects = run.value("objects", json());
   run.erase("objects");
   std::printf("# The run\n%s", yaml::emit(run).c_str());
+  if (run.value("repeats", false)) {
+    std::printf("\n# The run %s is there already under this key: it would be answered, and nothing started\n",
+                base::printable(run.value("jobId", "")).c_str());
+    return;
+  }
   if (objects.is_null()) {
     std::printf("\n# Objects: runner '%s' makes none that it could show\n", run.value("runner", "").c_str());
     return;
@@ -70,8 +80,11 @@ json masked(const Scenario& scenario, const json& secret_variables, json body) {
 
 void print_dry_runs(const Settings& s, const json& all) {
   json whole = {{"requests", json::array()}};
-  for (const json& one : all)
-    whole["requests"].push_back({{"method", "POST"}, {"path", path}, {"body", one.at("body")}, {"plan", one.at("plan")}});
+  for (const json& one : all) {
+    json request = one;
+    request.update({{"method", "POST"}, {"path", path}});
+    whole["requests"].push_back(std::move(request));
+  }
   if (s.output == Output::json) {
     std::puts(text_of(whole).c_str());
   } else if (s.output == Output::yaml) {

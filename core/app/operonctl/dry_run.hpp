@@ -14,7 +14,7 @@ namespace operon::ctl {
 /// `secret_variables`: names that are secret beside those that the scenario's fields say.
 nlohmann::json masked(const Scenario&, const nlohmann::json& secret_variables, nlohmann::json body);
 
-/// `all`: a list of {"body": masked, "plan": the answer of POST /operon/v1/runs/plan}.
+/// `all`: a list of {"body": masked, "headers": those that matter, or absent, "plan": the answer of POST /operon/v1/runs/plan}.
 void print_dry_runs(const Settings&, const nlohmann::json& all);
 
 }  // namespace operon::ctl

@@ -142,7 +142,8 @@ void add_run(CLI::App& app, CommandLine& c) {
   command->add_option("--timeout-seconds", o.timeout_seconds, "End the run after this time")->check(whole_number(1))->type_name("N");
   auto* key = command->add_option("--idempotency-key", o.idempotency_key, "Repeating the command with this key starts nothing twice")
                   ->type_name("KEY");
-  command->add_flag("--dry-run", o.dry_run, "Show the request and what would come of it; start nothing");
+  command->add_flag("--dry-run", o.dry_run,
+                    "Show the request and what would come of it; start nothing (without --target-id: it makes a target request)");
   command->add_flag("--follow,-f", o.follow, "Show the log until the run has ended");
   command->add_flag("--wait,-w", o.wait, "Wait until the run has ended");
   command->footer(run_footer);

@@ -39,6 +39,9 @@ void check(const RegistryChoice& choice) {
     throw Error{Code::invalid_argument, "--registry-url must hold no user and password; give --username and --password-file"};
   if (choice.url.rfind("http://", 0) == 0 && !choice.insecure)
     throw Error{Code::invalid_argument, "--registry-url is http://: give --insecure if passwords and images may travel in clear text"};
+  if (choice.url.rfind("https://", 0) == 0 && choice.insecure)
+    throw Error{Code::invalid_argument,
+                "--registry-url is https:// and --insecure means http://: leave one out (--skip-tls takes any certificate)"};
   if (!choice.is_private()) {
     for (const auto& [flag, given] :
          {std::pair{"--username", !choice.username.empty()}, std::pair{"--password-file", !choice.password_file.empty()},

@@ -90,7 +90,10 @@ json values_body(const Scenario& scenario, Values values, const LocalFiles& loca
   for (const fields::Field& field : scenario.fields) {
     if (!field.variable || !values.count(*field.variable)) continue;
     std::string& value = values[*field.variable];
-    if (field.type == fields::Type::file && field.mount_path) {
+    const bool is_file = (field.type == fields::Type::file && field.mount_path) || field.type == fields::Type::file_base64;
+    if (is_file && value.empty()) {  // no path is no file
+      values.erase(*field.variable);
+    } else if (field.type == fields::Type::file && field.mount_path) {
       files.push_back(file_entry(value, *field.mount_path));
       values.erase(*field.variable);
     } else if (field.type == fields::Type::file_base64) {

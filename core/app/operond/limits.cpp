@@ -132,6 +132,7 @@ control::FlowSettings flow_settings(const config::Settings& settings) {
   flow.validation = settings.rest.validation == "required" ? control::Validation::required : control::Validation::best_effort;
   flow.images = {settings.scenarios.allowed_registries, settings.scenarios.pin_digests};
   if (!settings.kubernetes.name_space.empty()) flow.name_space = settings.kubernetes.name_space;
+  flow.own_registry_calls_max = std::max(1U, count(settings.rest.worker_threads_max) / 4);
   flow.limits.body_bytes_max = bytes(settings.rest.body_bytes_max);
   return flow;
 }

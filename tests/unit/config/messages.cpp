@@ -59,13 +59,18 @@ TEST_CASE("what is right in itself and wrong together") {
         "flag --metrics-tls-client-ca: metrics.tls.client_ca: only a listener with cert and key can ask for certificates\n");
   CHECK(lines(load_with({"--probe-listen=127.0.0.1:8080"}).problems) ==
         "flag --probe-listen: probe_listen: 127.0.0.1:8080 is asked for twice\n");
-  for (const char* place : {"krkn-chaos", "https://quay.io", "quay.io//x", "Quay.io", "quay.io/x@1"}) {
+  for (const char* place : {"krkn-chaos", "https://quay.io", "quay.io//x", "Quay.io", "quay.io/x@1", "quay.io/a/b:latest", "quay.io/a:1"}) {
     CHECK(lines(load_with({std::string("--scenarios-allowed-registries=") + place}).problems) ==
           "flag --scenarios-allowed-registries: scenarios.allowed_registries: \"" + std::string(place) +
               "\" names no registry; write its host, and a path where not all of it is meant, in lower case and without a scheme or tag: "
               "quay.io, quay.io/krkn-chaos, localhost:5000\n");
   }
-  CHECK(load_with({"--scenarios-allowed-registries=quay.io/krkn-chaos,localhost:5000,localhost"}).problems.empty());
+  CHECK(lines(load_with({"--scenarios-allowed-registries=index.docker.io/x"}).problems) ==
+        "flag --scenarios-allowed-registries: scenarios.allowed_registries: \"index.docker.io/x\" would match nothing: that registry's "
+        "name is "
+        "docker.io; write docker.io/x\n");
+  CHECK(load_with({"--scenarios-allowed-registries=quay.io/krkn-chaos,localhost:5000,localhost,docker.io/krkn,[::1]:5000/x/"})
+            .problems.empty());
   CHECK(lines(load_with({"--defaults-runner=runner-proces"}).problems) ==
         "flag --defaults-runner: defaults.runner: there is no plugin instance \"runner-proces\"; configured: runner-process\n");
   CHECK(

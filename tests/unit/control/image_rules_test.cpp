@@ -110,6 +110,18 @@ TEST_CASE("an image runs by the digest that its registry tells, where that is wa
         "14 [] registry 'hub' answered a digest that is none: latest");
 }
 
+TEST_CASE("where a list or a pin is in force, an image runs by its full name: runtimes differ about short ones") {
+  const ImageRules pin{{}, true}, list{{"docker.io", "r.io"}, false}, free;
+  CHECK(image_to_run(free, request("busybox"), facts(digest_a)) == "busybox");
+  CHECK(image_to_run(list, request("busybox"), facts(digest_a)) == "docker.io/library/busybox");
+  CHECK(image_to_run(list, request("foo/bar:1"), facts("")) == "docker.io/foo/bar:1");
+  CHECK(image_to_run(list, request("R.io/foo/bar:1@" + digest_b), facts("")) == "r.io/foo/bar:1@" + digest_b);
+  CHECK(image_to_run(list, request("dir://hello"), facts("")) == "dir://hello");
+  CHECK(image_to_run(pin, request("foo/bar:1"), facts(digest_a)) == "docker.io/foo/bar@" + digest_a);
+  CHECK(image_to_run(pin, request("foo/bar:1"), facts("")) == "docker.io/foo/bar:1");
+  CHECK(image_to_run(free, request("index.docker.io/busybox", digest_a), facts(digest_a)) == "docker.io/library/busybox@" + digest_a);
+}
+
 TEST_CASE("what is not what was shown does not run") {
   const auto said = [](const ScenarioFacts& f) { return refusal([&] { image_to_run({}, request("r.io/a:1", digest_a), f); }); };
   const std::string shown = "9 [scenarioDigest] scenarioImage 'r.io/a:1' was shown with scenarioDigest " + digest_a + ", and ";

@@ -171,6 +171,28 @@ TEST_CASE("an unknown scenario runs unchecked and its job says so") {
   CHECK_FALSE(t.started[0].request.variables_known);
 }
 
+TEST_CASE("an undeclared variable with a secret's name is secret, whether the fields are known or not; a declaration counts more") {
+  Bench t;
+  auto body = t.body();
+  body["environment"] = {{"DB_PASSWORD", "correct-horse"}, {"KEY", "sesame-sesame"}, {"PLAIN", "x"}};
+  t.start(body);
+  const auto& request = t.started.at(0).request;
+  CHECK(request.variables_known);
+  CHECK(request.secret_variables == std::vector<std::string>{"KEY", "DB_PASSWORD"});
+  CHECK(base::scrub("it is correct-horse") == "it is ***REDACTED***");
+  const auto plan = t.flow->plan(parse_run_request(body.dump(), "", t.settings.limits), {"ada", "req-1"});
+  CHECK(plan.start.request.environment.at("DB_PASSWORD") == "***");
+  CHECK(plan.start.request.environment.at("PLAIN") == "x");
+
+  t.plugins.instances[1]->on("operon.scenario-registry/1", "detail", [](const std::string&, const test::FakeInstance::Emit&) {
+    return std::string(R"({"summary":{"name":"hello","reference":"dir://hello"},"title":"","description":"","fields":[
+      {"name":"policy","type":"string","variable":"DB_PASSWORD","secret":false}]})");
+  });
+  body["environment"] = {{"DB_PASSWORD", "at least eight letters"}};
+  t.start(body);
+  CHECK(t.started.at(1).request.secret_variables.empty());
+}
+
 TEST_CASE("nothing is recorded when a check fails") {
   Bench t;
   auto body = t.body();
@@ -223,6 +245,36 @@ TEST_CASE("credentials of an own registry go to the runner and are hidden") {
   REQUIRE(t.started.at(0).request.pull);
   CHECK(t.started[0].request.pull->token == "canary-of-the-registry");
   CHECK(base::scrub("canary-of-the-registry") == "***REDACTED***");
+}
+
+TEST_CASE("a registry of the request's own: only an allowed one, and only so many at once; a run on record waits elsewhere") {
+  Bench t;
+  t.plugins.add("oci", R"({"adhoc":true})");
+  t.settings.images.allowed_registries = {"r.example"};
+  t.settings.own_registry_calls_max = 1;
+  t.make();
+  auto body = t.body();
+  body["registryUrl"] = "evil.example";
+  body["scenarioRepository"] = "a/b";
+  CHECK(t.refusal(body).find("9: registryUrl 'evil.example' with scenarioRepository 'a/b' is no registry that this host may ask") == 0);
+  CHECK(t.plugins.instances.back()->calls("detail") == 0);
+
+  body["registryUrl"] = "r.example";
+  std::string meanwhile;
+  bool prepared = false;
+  t.plugins.instances.back()->on("operon.scenario-registry/1", "detail",
+                                 [&](const std::string&, const test::FakeInstance::Emit&) -> std::string {
+                                   if (meanwhile.empty()) {
+                                     meanwhile = t.refusal(body);
+                                     t.flow->prepare(parse_run_request(body.dump(), "", t.settings.limits), {"ada", ""}, "job");
+                                     prepared = true;
+                                   }
+                                   throw Error(Code::failed_precondition, "not here");
+                                 });
+  CHECK(t.refusal(body) == "started");
+  CHECK(meanwhile.find("8: 1 requests wait for registries that they name themselves") == 0);
+  CHECK(prepared);
+  CHECK(t.refusal(body) == "started");
 }
 
 TEST_CASE("a plan tells what a start would do, asks the runner without any secret, and starts nothing") {
@@ -312,6 +364,37 @@ TEST_CASE("an image of a registry that is not allowed starts nothing, and one th
   CHECK(t.started.back().job.scenario_image == "r.example/a@" + digest);
   body["scenarioDigest"] = "sha256:0";
   CHECK(t.refusal(body).find("was shown with scenarioDigest sha256:0, and registry 'oci' has " + digest + " now") != std::string::npos);
+}
+
+TEST_CASE("with digests pinned, a registry that does not answer holds the run back, and one without digests is told of") {
+  Bench t;
+  t.settings.images.pin_digests = true;
+  t.make();
+  auto body = t.body();
+  body["runner"] = "pods";
+  body["scenarioImage"] = "r.example/a:1";
+  CHECK(t.refusal(body) == "started");
+  CHECK(
+      t.started.back().job.message ==
+      "values were not checked: no registry knows this scenario; the image runs by its tag (scenarios.pin_digests): no registry knows it");
+  test::make_dead_registry(*t.plugins.add("dead"));
+  CHECK(
+      t.refusal(body) ==
+      "14: scenarioImage 'r.example/a:1' cannot be pinned to its digest, as scenarios.pin_digests wants: no answer from registry dead; try "
+      "again when it answers, or name the image by its digest");
+  body["scenarioImage"] = "r.example/a@sha256:" + std::string(64, 'b');
+  CHECK(t.refusal(body) == "started");
+  CHECK(t.started.back().job.message == "values were not checked: no registry that answered knows this scenario (no answer from dead)");
+
+  t.plugins.add("oci")->on("operon.scenario-registry/1", "detail", [](const std::string&, const test::FakeInstance::Emit&) {
+    return std::string(R"({"summary":{"name":"1","reference":"r.example/a:1"},"title":"A","description":"","fields":[]})");
+  });
+  body["scenarioImage"] = "r.example/a:1";
+  CHECK(t.refusal(body) == "started");
+  CHECK(t.started.back().job.message == "the image runs by its tag (scenarios.pin_digests): registry 'oci' tells no digest");
+  body = t.body();
+  CHECK(t.refusal(body) == "started");
+  CHECK(t.started.back().job.message.empty());  // no image
 }
 
 TEST_CASE("what the runner was refused is no refusal of the caller") {

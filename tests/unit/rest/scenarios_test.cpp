@@ -39,6 +39,50 @@ TEST_CASE("scenarios: a registry of the request's own goes to the instance that 
   CHECK(none.error().find("adhoc") != std::string::npos);
 }
 
+TEST_CASE("scenarios: a registry of the request's own must be among those that are allowed") {
+  auto flow = Bench::flow_defaults();
+  flow.images.allowed_registries = {"r.example/a", "quay.io"};
+  Bench t({}, flow);
+  for (const char* path : {"/scenarios", "/scenarios/detail/hello", "/scenarios/globals/hello"}) {
+    CAPTURE(path);
+    CHECK(t.ask("POST", path, {.body = R"({"registryUrl":"R.example","scenarioRepository":"a/b"})"}).status == 200);
+    const auto refused = t.ask("POST", path, {.body = R"({"registryUrl":"r.example","scenarioRepository":"ab"})"});
+    CHECK(refused.status == 422);
+    CHECK(refused.error() ==
+          "unprocessable: registryUrl 'r.example' with scenarioRepository 'ab' is no registry that this host may ask; "
+          "scenarios.allowed_registries lists r.example/a, quay.io");
+  }
+  CHECK(t.plugins.instances[1]->calls("list") == 1);
+  CHECK(t.ask("POST", "/scenarios").status == 200);  // the host's own registries are its configuration's
+}
+
+TEST_CASE("scenarios: only so many requests wait at once for registries that they name themselves") {
+  auto flow = Bench::flow_defaults();
+  flow.own_registry_calls_max = 1;
+  Bench t({}, flow);
+  const std::string own = R"({"registryUrl":"r.example","scenarioRepository":"a/b"})";
+  std::vector<test::Answer> meanwhile;
+  t.plugins.instances[1]->on(kinds::scenario_registry::id, "list", [&](const std::string&, const auto&) {
+    meanwhile.push_back(t.ask("POST", "/scenarios", {.body = own}));
+    meanwhile.push_back(t.ask("POST", "/scenarios/detail/hello", {.body = own}));
+    meanwhile.push_back(t.ask("POST", "/scenarios"));
+    return std::string("{}");
+  });
+  for (int i = 0; i < 2; ++i) {  // the place is free again afterwards
+    meanwhile.clear();
+    CHECK(t.ask("POST", "/scenarios", {.body = own}).status == 200);
+    REQUIRE(meanwhile.size() == 3);
+    for (int refused : {0, 1}) {
+      CHECK(meanwhile[static_cast<size_t>(refused)].error() ==
+            "too_many_requests: 1 requests wait for registries that they name themselves (registryUrl) already (own_registry_calls_max): "
+            "try again later");
+      CHECK(meanwhile[static_cast<size_t>(refused)].response.headers ==
+            std::vector<std::pair<std::string, std::string>>{{"Retry-After", "1"}});
+    }
+    CHECK(meanwhile[2].status == 200);
+  }
+}
+
 TEST_CASE("scenarios: detail and globals carry both spellings of the date") {
   Bench t;
   const auto detail = t.ask("POST", "/scenarios/detail/hello").json();
@@ -126,7 +170,18 @@ TEST_CASE("operon/v1/scenarios: a registry that is away is named, all away is 50
   CHECK(some.status == 200);
   CHECK(some.json().at("scenarios").size() == 2);
   CHECK(some.json().at("failed") == json::parse(R"([{"registry":"near","message":"the registry is away"}])"));
-  CHECK(t.ask("GET", "/operon/v1/scenarios/hello").json().at("registry") == "far");
+  // Which scenario a name means does not depend on who is up: the one that is asked first has to answer.
+  const auto first = t.ask("GET", "/operon/v1/scenarios/hello");
+  CHECK(first.status == 502);
+  CHECK(first.error() ==
+        "unavailable: registry 'near', which comes first, may have it: the registry is away; to ask another, name it (registry)");
+  CHECK(t.ask("GET", "/operon/v1/scenarios/hello", {.query = "registry=far"}).status == 200);
+  CHECK(t.ask("GET", "/operon/v1/scenarios/hello", {.query = "registry=near"}).error() == "unavailable: the registry is away");
+  for (const auto not_there : {Code::not_found, Code::invalid_argument, Code::failed_precondition}) {
+    test::make_dead_registry(*t.plugins.instances[0], not_there);
+    CHECK(t.ask("GET", "/operon/v1/scenarios/hello").json().at("registry") == "far");
+  }
+  test::make_dead_registry(*t.plugins.instances[0]);
   test::make_dead_registry(*t.plugins.instances[1], Code::failed_precondition);
   CHECK(t.ask("GET", "/operon/v1/scenarios").status == 502);
   CHECK(t.ask("GET", "/operon/v1/scenarios", {.query = "registry=far"}).status == 422);
