@@ -3,7 +3,8 @@
 #
 #   URL                 default http://127.0.0.1:8080
 #   OPERON_TOKEN        bearer token, when the host asks for one
-#   SCENARIO            default hello, of the default registry
+#   SCENARIO            default hello
+#   REGISTRY            the instance that has it, default the configuration's; "hello" is in registry-dir, where images are the default
 #   RUNNER              the instance that runs it, default the configuration's; "hello" is a script: runner-process where pods are the default
 #   CLUSTER             default localhost
 #   WAIT_SECONDS_MAX    for each wait, default 60
@@ -15,8 +16,9 @@ url=${1:-http://127.0.0.1:8080}
 url=${url%/}
 scenario=${SCENARIO:-hello}
 cluster=${CLUSTER:-localhost}
+registry=${REGISTRY:+"{\"registry\":\"$REGISTRY\"}"}
 wait_seconds_max=${WAIT_SECONDS_MAX:-60}
-case ${1:-} in -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 0 ;; esac
 
 answer=$(mktemp)
 trap 'rm -f "$answer"' EXIT
@@ -90,15 +92,15 @@ ask GET "/nodes?id=$target"
 holds "GET /nodes without a cluster" "$status $(value 'a["message"]')" "400 cluster-name parameter is required"
 
 echo "== scenarios"
-ask POST /scenarios
+ask POST /scenarios "$registry"
 holds "POST /scenarios lists $scenario" "$status $(value 'any(s["name"]=="'"$scenario"'" for s in a["scenarios"])')" "200 true"
-ask POST "/scenarios/detail/$scenario"
+ask POST "/scenarios/detail/$scenario" "$registry"
 holds "POST /scenarios/detail/$scenario" "$status $(value 'a["name"]')" "200 $scenario"
-ask POST /scenarios/detail/no-such-scenario
+ask POST /scenarios/detail/no-such-scenario "$registry"
 holds "detail of no scenario" "$status $(value 'a["message"]')" "404 Scenario 'no-such-scenario' not found"
 ask POST /scenarios '{"registryUrl":"registry.example"}'
 holds "half a registry" "$status $(value 'a["message"]')" "400 Both registryUrl and scenarioRepository are required for private registry"
-ask GET "/operon/v1/scenarios/$scenario"
+ask GET "/operon/v1/scenarios/$scenario${REGISTRY:+?registry=$REGISTRY}"
 reference=$(value 'a["reference"]')
 holds "GET /operon/v1/scenarios/$scenario has a reference" "$status ${reference:+yes}" "200 yes"
 
