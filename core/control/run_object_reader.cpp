@@ -80,8 +80,9 @@ class References {
 /// The body that the spec stands for.
 json body_of(const json& spec, References& references, std::set<std::string>& secret_variables) {
   json body = json::object();
-  for (const char* name : {"targetId", "clusterName", "scenarioImage", "scenarioName", "kubeconfigPath", "environment", "registryUrl",
-                           "scenarioRepository", "skipTls", "insecure", "provider", "registry", "runner", "timeoutSeconds"}) {
+  for (const char* name :
+       {"targetId", "clusterName", "scenarioImage", "scenarioName", "kubeconfigPath", "environment", "registryUrl", "scenarioRepository",
+        "skipTls", "insecure", "provider", "registry", "runner", "scenarioDigest", "timeoutSeconds"}) {
     if (const auto value = spec.find(name); value != spec.end()) body[name] = *value;
   }
   if (const auto secrets = spec.find("secretEnvironment"); secrets != spec.end()) {

@@ -17,7 +17,7 @@ REFERENCE = {"name": "plans", "key": "plan.yaml"}
 FULL = changed(RUN, kubeconfigPath="/home/krkn/.kube/config", environment={"END": "10", "A.b-c": ""}, secretEnvironment={"PASSWORD": {"name": "login", "key": "password"}},
                files=[FILE, {"name": "b", "mountPath": "/b", "configMap": REFERENCE}, {"name": "c", "mountPath": "/..c/.d", "secret": REFERENCE}],
                registryUrl="quay.io", scenarioRepository="org/repo", registryCredentials={"name": "login"}, skipTls=False, insecure=True, provider="krkn-operator",
-               registry="registry-quay", runner="runner-pod", timeoutSeconds=600, stop=False)
+               registry="registry-quay", runner="runner-pod", scenarioDigest="sha256:" + "a" * 64, timeoutSeconds=600, stop=False)
 
 
 def file(**members):
@@ -98,7 +98,7 @@ class Refused(CrdTest):
 class Changed(CrdTest):
     CHANGES = ({"targetId": "other"}, {"clusterName": "other"}, {"scenarioImage": "other"}, {"scenarioName": "other"}, {"environment": {"END": "11"}},
                {"environment": None}, {"secretEnvironment": None}, {"files": [FILE]}, {"registryUrl": "other"}, {"scenarioRepository": "other"},
-               {"registryCredentials": {"name": "other"}}, {"skipTls": True}, {"insecure": None}, {"provider": None}, {"registry": "other"}, {"runner": "other"},
+               {"registryCredentials": {"name": "other"}}, {"skipTls": True}, {"insecure": None}, {"provider": None}, {"registry": "other"}, {"runner": "other"}, {"scenarioDigest": "sha256:other"},
                {"timeoutSeconds": 601}, {"kubeconfigPath": None})
 
     def setUp(self):

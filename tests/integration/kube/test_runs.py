@@ -78,7 +78,8 @@ class Runs(unittest.TestCase):
         with self.host() as host:
             target = self.target(host)
             for name, change, words in (("no-target", {"targetId": "absent"}, "absent"), ("no-scenario", {"scenarioImage": "dir://absent", "scenarioName": "absent"}, "absent"),
-                                        ("no-runner", {"runner": "absent"}, "absent")):
+                                        ("no-runner", {"runner": "absent"}, "absent"),
+                                        ("other-digest", {"scenarioDigest": "sha256:0"}, "was shown with scenarioDigest sha256:0")):
                 with self.subTest(name=name):
                     thing = self.run_object(name, target)
                     thing["spec"].update(change)
