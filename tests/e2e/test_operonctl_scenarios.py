@@ -94,7 +94,7 @@ WHERE = {"registryUrl": "registry.example.org:5000", "scenarioRepository": "team
 class Scenarios(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.host = Host().start()
+        cls.host = Host(sets=["plugins.registry-oci=null"]).start()
         cls.host.scenario("storm", TABLE + "run: {argv: [/bin/true]}\n")
         cls.host.scenario("calm", "title: Quiet\ndescription: No STORM at all\nfields: []\nrun: {argv: [/bin/true]}\n")
         cls.host.scenario("other", "title: Other\ndescription: x\nfields: []\nrun: {argv: [/bin/true]}\n")

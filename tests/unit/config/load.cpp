@@ -16,10 +16,11 @@ TEST_CASE("without a file, flag or variable the embedded defaults are in force")
   CHECK(loaded.settings.state_dir == "/home/op/.local/state/operon");
   CHECK(loaded.settings.defaults.registry == "registry-dir");
   CHECK(loaded.settings.defaults.runner == "runner-process");
-  REQUIRE(loaded.settings.plugins.size() == 3);
+  REQUIRE(loaded.settings.plugins.size() == 4);
   CHECK(loaded.settings.plugins[0].name == "target-file");
   CHECK(loaded.settings.plugins[1].config_json == R"({"path":"/opt/operon/share/operon/scenarios"})");
-  CHECK(loaded.settings.plugins[2].plugin == "runner-process");
+  CHECK(loaded.settings.plugins[2].plugin == "registry-oci");
+  CHECK(loaded.settings.plugins[3].plugin == "runner-process");
 }
 
 TEST_CASE("flag over environment over file over default") {
@@ -50,12 +51,12 @@ TEST_CASE("a map of plugins in the file replaces the embedded one; --set goes in
   CHECK(own.settings.defaults.registry.empty());
 
   const auto moved = load_with({"--set", "plugins.registry-dir.config.path=/other"});
-  REQUIRE(moved.settings.plugins.size() == 3);
+  REQUIRE(moved.settings.plugins.size() == 4);
   CHECK(moved.settings.plugins[1].config_json == R"({"path":"/other"})");
 
   const auto less = load_with({"--set", "plugins.target-file=null"});
   CHECK(lines(less.problems).empty());
-  CHECK(less.settings.plugins.size() == 2);
+  CHECK(less.settings.plugins.size() == 3);
 
   const auto bare = load_with({}, {}, "plugins:\n  runner-process:\n");
   REQUIRE(bare.settings.plugins.size() == 1);
