@@ -109,6 +109,7 @@ std::optional<sr::AdhocRegistry> parse_own_registry(const json& body) {
 RunRequest parse_run_request(std::string_view text, std::string_view idempotency_header, const RunLimits& limits) {
   base::JsonLimits json_limits;
   json_limits.bytes_max = limits.body_bytes_max;
+  json_limits.wide_integers = true;
   json body = base::parse_json(text, json_limits);
   if (!body.is_object()) throw Error(Code::invalid_argument, "the body must be a JSON object");
 

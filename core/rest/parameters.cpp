@@ -74,7 +74,7 @@ const std::string& path_parameter(const http::Request& request, std::string_view
 
 nlohmann::json optional_object(const http::Request& request) {
   if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) return nlohmann::json::object();
-  auto body = base::parse_json(request.body);
+  auto body = base::parse_json(request.body, {.wide_integers = true});
   if (!body.is_object()) throw Error(Code::invalid_argument, "the body must be a JSON object");
   return body;
 }
