@@ -1,5 +1,6 @@
 #include "core/control/run_request.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/base/ids.hpp"
@@ -106,6 +107,15 @@ std::optional<sr::AdhocRegistry> parse_own_registry(const json& body) {
   return registry;
 }
 
+/// JSON knows one kind of number: 60.0 is an integer, as JSON Schema has it.
+static void make_whole(json& body, const char* member) {
+  constexpr double exact_max = 9007199254740992;  // 2^53
+  const auto found = body.find(member);
+  if (found == body.end() || !found->is_number_float()) return;
+  const double value = found->get<double>();
+  if (std::trunc(value) == value && std::abs(value) <= exact_max) *found = static_cast<int64_t>(value);
+}
+
 RunRequest parse_run_request(std::string_view text, std::string_view idempotency_header, const RunLimits& limits) {
   base::JsonLimits json_limits;
   json_limits.bytes_max = limits.body_bytes_max;
@@ -125,6 +135,7 @@ RunRequest parse_run_request(std::string_view text, std::string_view idempotency
   r.registry = optional_text(body, "registry");
   r.runner = optional_text(body, "runner");
   r.scenario_digest = optional_text(body, "scenarioDigest");
+  make_whole(body, "timeoutSeconds");
   r.timeout_seconds = optional_value<int64_t>(body, "timeoutSeconds", 0);
   if (body.contains("timeoutSeconds") && !body["timeoutSeconds"].is_null() &&
       (r.timeout_seconds < 1 || r.timeout_seconds > limits.timeout_seconds_max))

@@ -78,6 +78,8 @@ TEST_CASE("a wrong type names its member") {
   CHECK(refusal_with("files", "x").substr(0, 8) == "3 files:");
   CHECK(refusal_with("files", json::array({5})).substr(0, 11) == "3 files[0]:");
   CHECK(refusal_with("timeoutSeconds", "60").substr(0, 17) == "3 timeoutSeconds:");
+  CHECK(refusal_with("timeoutSeconds", 1e300).substr(0, 17) == "3 timeoutSeconds:");
+  CHECK(refusal_with("timeoutSeconds", 60.0) == refusal_with("timeoutSeconds", 60));
   CHECK(refusal_with("timeoutSeconds", 1.5).substr(0, 17) == "3 timeoutSeconds:");
   CHECK(refusal_with("skipTls", "yes").substr(0, 10) == "3 skipTls:");
   CHECK(refusal_with("runner", json::array()).substr(0, 9) == "3 runner:");
