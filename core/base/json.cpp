@@ -52,7 +52,8 @@ class Builder final : public nlohmann::json_sax<json> {
   bool number_unsigned(number_unsigned_t value) override { return add(value); }
   bool number_float(number_float_t value, const string_t& text) override {
     // An integer that fits no 64 bits arrives here and would silently lose digits.
-    if (!limits_.wide_integers && text.find_first_of(".eE") == string_t::npos) return refuse("integer " + printable(text, 40) + " does not fit 64 bits");
+    if (!limits_.wide_integers && text.find_first_of(".eE") == string_t::npos)
+      return refuse("integer " + printable(text, 40) + " does not fit 64 bits");
     return add(value);
   }
   bool string(string_t& value) override {

@@ -20,6 +20,10 @@ struct Cluster {
   };
   std::vector<std::shared_ptr<Listing>> listings;
 
+  ~Cluster() {  // a real listing ends, at its deadline at the latest; these would know their list, and it them, for ever
+    for (const auto& listing : listings) listing->ended = nullptr;
+  }
+
   std::shared_ptr<SharedList::Asked> caller(std::vector<std::string>& told, milliseconds time = long_time) {
     auto asked = std::make_shared<SharedList::Asked>();
     asked->deadline = SharedList::Clock::now() + time;
