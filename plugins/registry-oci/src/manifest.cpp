@@ -36,6 +36,12 @@ int64_t size_at(const json& descriptor) {
   return size != nullptr && size->is_number_integer() ? std::max<int64_t>(size->get<int64_t>(), 0) : 0;
 }
 
+/// As much as a number can say: sizes are what somebody claims.
+int64_t sum(int64_t a, int64_t b) {
+  int64_t both = 0;
+  return __builtin_add_overflow(a, b, &both) ? INT64_MAX : both;
+}
+
 std::string digest_at(const json& descriptor, const std::string& what) {
   std::string digest = text_at(descriptor, "digest");
   if (!is_digest(digest)) wrong(what, "a descriptor without a sha256 digest");
@@ -65,7 +71,7 @@ Manifest read_image(const json& document, const std::string& what) {
   Manifest manifest;
   manifest.config_digest = digest_at(*config, what);
   manifest.size = size_at(*config);
-  for (const auto& layer : array_at(document, "layers", layers_max, what)) manifest.size += size_at(layer);
+  for (const auto& layer : array_at(document, "layers", layers_max, what)) manifest.size = sum(manifest.size, size_at(layer));
   return manifest;
 }
 

@@ -97,6 +97,13 @@ TEST_CASE("a signed schema 1 has the digest of what was signed") {
   CHECK_THROWS_AS(signed_part("{\"signatures\":" + std::string(10'000, '[')), operon::Error);
 }
 
+TEST_CASE("sizes that make no sense add up to the most that there is") {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const json layer{{"digest", digest}, {"size", INT64_MAX}};
+  const json manifest{{"schemaVersion", 2}, {"config", layer}, {"layers", {layer, layer}}};
+  CHECK(read_manifest(manifest.dump(), "", "x").size == INT64_MAX);
+}
+
 TEST_CASE("a document of very many values is refused before it takes memory") {
   std::string many = R"({"schemaVersion":1,"signatures":[)";
   for (int i = 0; i < 200'000; ++i) many += "[],";
