@@ -116,7 +116,7 @@ class DataProvider::Impl::Call {
   ~Call() {
     std::lock_guard lock(impl_.mutex);
     if (const auto own = impl_.calls_of.find(cluster_); --own->second == 0) impl_.calls_of.erase(own);
-    if (--impl_.calls == 0) impl_.woken.notify_all();
+    if (--impl_.calls == 0 && impl_.stopping) impl_.woken.notify_all();  // at other times it would wake the watcher for nothing
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
