@@ -1,14 +1,16 @@
 # What every target of the tree shares: warnings, hardening, sanitizers; one function a kind of target.
 
 add_library(operon_options INTERFACE)
-target_compile_options(operon_options INTERFACE -Wall -Wextra -Wpedantic -Werror $<$<CONFIG:Release>:-O2>)
-target_compile_definitions(operon_options INTERFACE $<$<AND:$<CONFIG:Release>,$<NOT:$<BOOL:$<TARGET_PROPERTY:OPERON_UNOPTIMIZED>>>>:_FORTIFY_SOURCE=2>)
+target_compile_options(operon_options INTERFACE -Wall -Wextra -Wpedantic -Werror)
+set(optimized $<NOT:$<BOOL:$<TARGET_PROPERTY:OPERON_UNOPTIMIZED>>>)
+target_compile_options(operon_options INTERFACE $<$<AND:$<CONFIG:Release>,${optimized}>:-O2>)
+target_compile_definitions(operon_options INTERFACE $<$<AND:$<CONFIG:Release>,${optimized}>:_FORTIFY_SOURCE=2>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # gcc 12 sees overlaps and overflows in std::string and std::atomic that are not there, once it has inlined enough.
   target_compile_options(operon_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-stringop-overflow -Wno-array-bounds>)
 endif()
 if(OPERON_SANITIZE)
-  target_compile_options(operon_options INTERFACE -fsanitize=${OPERON_SANITIZE} -fno-omit-frame-pointer -O1 -g1)
+  target_compile_options(operon_options INTERFACE -fsanitize=${OPERON_SANITIZE} -fno-omit-frame-pointer $<${optimized}:-O1> -g1)
   target_link_options(operon_options INTERFACE -fsanitize=${OPERON_SANITIZE})
   if(OPERON_SANITIZE MATCHES undefined)
     target_compile_options(operon_options INTERFACE -fno-sanitize-recover=undefined)
@@ -37,10 +39,9 @@ function(operon_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   # A test's own code is compiled as it stands: half the build would go into optimising it.
   set_target_properties(${name} PROPERTIES OPERON_UNOPTIMIZED ON)
+  target_compile_options(${name} PRIVATE -O0)
   if(OPERON_SANITIZE)
     target_compile_definitions(${name} PRIVATE OPERON_SANITIZED)
-  else()
-    target_compile_options(${name} PRIVATE -O0)
   endif()
   if("concurrency" IN_LIST A_LABELS)  # what the thread sanitizer looks at
     if(NOT TARGET concurrency_tests)
