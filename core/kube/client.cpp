@@ -4,12 +4,12 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
 
+#include "core/base/await.hpp"
 #include "core/kube/transfer.hpp"
 #include "core/log/log.hpp"
 #include "core/metrics/metrics.hpp"
@@ -190,18 +190,9 @@ void Client::cancel(Id id) {
 }
 
 Response Client::fetch(Request request_to_send) {
-  std::mutex mutex;
-  std::condition_variable ready;
-  std::optional<Result> result;
-  request(std::move(request_to_send), [&](Result r) {
-    std::lock_guard lock(mutex);
-    result = std::move(r);
-    ready.notify_one();
-  });
-  std::unique_lock lock(mutex);
-  ready.wait(lock, [&] { return result.has_value(); });
-  if (auto* error = std::get_if<Error>(&*result)) throw Error(*error);
-  return std::get<Response>(std::move(*result));
+  auto result = base::await<Result>([&](auto done) { request(std::move(request_to_send), std::move(done)); });
+  if (auto* error = std::get_if<Error>(&result)) throw Error(*error);
+  return std::get<Response>(std::move(result));
 }
 
 void Client::Impl::run() {

@@ -1,9 +1,8 @@
 #include "core/kube/retry.hpp"
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 
+#include "core/base/await.hpp"
 #include "core/kube/status.hpp"
 
 namespace operon::kube {
@@ -86,17 +85,7 @@ void send(Client& client, Request request, const RetryOptions& options, std::fun
 }
 
 Outcome send(Client& client, Request request, const RetryOptions& options) {
-  std::mutex mutex;
-  std::condition_variable ready;
-  std::optional<Outcome> outcome;
-  send(client, std::move(request), options, [&](Outcome o) {
-    std::lock_guard lock(mutex);
-    outcome = std::move(o);
-    ready.notify_one();
-  });
-  std::unique_lock lock(mutex);
-  ready.wait(lock, [&] { return outcome.has_value(); });
-  return std::move(*outcome);
+  return base::await<Outcome>([&](auto done) { send(client, std::move(request), options, std::move(done)); });
 }
 
 }  // namespace operon::kube

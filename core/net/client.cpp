@@ -3,12 +3,12 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <thread>
 
+#include "core/base/await.hpp"
 #include "core/net/curl_library.hpp"
 #include "core/net/transfer.hpp"
 
@@ -108,18 +108,9 @@ void Client::cancel(Id id) {
 }
 
 Reply Client::fetch(Request request) {
-  std::mutex mutex;
-  std::condition_variable ready;
-  std::optional<Result> result;
-  start(std::move(request), [&](Result r) {
-    std::lock_guard lock(mutex);
-    result = std::move(r);
-    ready.notify_one();
-  });
-  std::unique_lock lock(mutex);
-  ready.wait(lock, [&] { return result.has_value(); });
-  if (auto* error = std::get_if<Error>(&*result)) throw *error;
-  return std::get<Reply>(std::move(*result));
+  auto result = base::await<Result>([&](auto done) { start(std::move(request), std::move(done)); });
+  if (auto* error = std::get_if<Error>(&result)) throw Error(*error);
+  return std::get<Reply>(std::move(result));
 }
 
 void Client::Impl::run() {
