@@ -111,7 +111,7 @@ class PrivateRegistry(RegistryTest):
         self.assertEqual(1, len(pod["spec"]["imagePullSecrets"]))
         self.assertTrue([line for line in self.registry.requests() if "/blobs/" in line[1] and line[2] == 200])
 
-        seen += [host.log_text(), host.probe("/metrics").text, json.dumps(pod), json.dumps(host.job(job)), open(f"/proc/{host.process.pid}/cmdline").read()]
+        seen += [host.log_text(), host.probe("/metrics").text, json.dumps(pod), json.dumps(host.job(job)), Path(f"/proc/{host.process.pid}/cmdline").read_text()]
         seen += [kubectl("get", kind, "-n", self.namespace, "-o", "json") for kind in ("events", "runs", "configmaps")]
         for text in seen:
             for canary in ("canary", base64.b64encode(LOGIN["password"].encode()).decode().rstrip("=")):
@@ -157,7 +157,11 @@ class ByDigest(RegistryTest):
         host.api("DELETE", f"/scenarios/run/{first}")
         self.ran(host, waits, self.digest, 1)
 
-        # Asked for after that, it is refused, and nothing is made.
+        # Asked for after that: the host takes the tag to be what it was listed as (digestSeconds), so it runs, and is what was shown.
+        self.ran(host, self.start(host, scenarioDigest=self.digest), self.digest, 1)
+        # A host that has listed nothing asks the registry: refused, and nothing is made.
+        host.terminate()
+        host.restart()
         before = len(host.jobs())
         refused = self.start(host, scenarioDigest=self.digest)
         self.assertEqual(422, refused.status, refused)
