@@ -82,8 +82,8 @@ std::string objects_of(const std::string& answer, const std::string& runner) {
 }
 
 /// Two lists in one; either may be empty.
-std::string joined(const std::string& first, std::string second) {
-  if (first.empty() || second.empty()) return first.empty() ? std::move(second) : first;
+std::string joined(const std::string& first, const std::string& second) {
+  if (first.empty() || second.empty()) return first.empty() ? second : first;
   auto all = nlohmann::json::parse(first);
   for (auto& one : nlohmann::json::parse(second)) all.push_back(std::move(one));
   return all.dump();

@@ -86,6 +86,7 @@ bool start_supervisor(const std::filesystem::path& program, const std::filesyste
   const SpawnRules rules(lock.get(), theirs.get());
   auto arguments = supervisor_arguments(program, folder, task);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   char* environment[] = {nullptr};

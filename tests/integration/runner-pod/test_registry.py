@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -238,6 +239,8 @@ class FromTheListToTheEnd(RegistryTest):
             for text in ("SCRIPT", "COUNT", "WORD", digest):
                 self.assertIn(text, table)
             planned = self.ctl("run", "script", "--set", "SCRIPT=true", "--set", "WORD=plain", "--cluster", self.context, "--dry-run")
+            kinds = [*(["Run", "Secret"] if store == "kubernetes" else []), "Secret", "Secret", "Secret", "Pod"]  # the login, the kubeconfig, the secret value
+            self.assertEqual(kinds, re.findall(r"^kind: (\w+)$", planned, re.MULTILINE), planned)
             told = self.refused_by_the_host(host)
             self.assertEqual([], host.jobs())
             shown = self.form()
