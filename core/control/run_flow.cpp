@@ -81,6 +81,14 @@ std::string objects_of(const std::string& answer, const std::string& runner) {
   }
 }
 
+/// Two lists in one; either may be empty.
+std::string joined(const std::string& first, const std::string& second) {
+  if (first.empty() || second.empty()) return first.empty() ? second : first;
+  auto all = nlohmann::json::parse(first);
+  for (auto& one : nlohmann::json::parse(second)) all.push_back(std::move(one));
+  return all.dump();
+}
+
 /// The runner's credentials were refused, not the caller's.
 Error as_ours(const Error& e) {
   return e.code() == Code::permission_denied || e.code() == Code::unauthenticated ? Error(Code::unavailable, e.what()) : e;
@@ -90,7 +98,7 @@ Error as_ours(const Error& e) {
 
 JobPort port_of(jobs::Jobs& all) {
   return {[&all](std::string_view id) { return all.get(id); }, [&all](jobs::StartCommand command) { return all.start(std::move(command)); },
-          [&all] { return all.frozen(); }};
+          [&all] { return all.frozen(); }, [&all](jobs::StartCommand command) { return all.plan(std::move(command)); }};
 }
 
 RunFlow::RunFlow(plugin::Directory directory, targets::Targets& targets, JobPort jobs, FlowSettings settings)
@@ -137,11 +145,13 @@ RunPlan RunFlow::plan(const RunRequest& r, const Who& who) const {
     return plan;
   }
   if (const auto freeze = jobs_.frozen(); freeze.frozen) throw jobs::frozen_error(freeze);
-  const auto prepared = check(r, who, job_id, Asks::a_request);  // its secrets stay known to the scrubber until the answer is made
-  plan.start = masked(prepared.start);
+  auto prepared = check(r, who, job_id, Asks::a_request);  // its secrets stay known to the scrubber until the answer is made
+  auto planned = jobs_.plan(std::move(prepared.start));
+  plan.objects = std::move(planned.records);
+  plan.start = masked(std::move(planned.command));
   const auto runner = directory_.find(plan.start.job.runner);
   if (!runner || !runner->find(jr::id, jr::verb::plan)) return plan;
-  plan.objects = objects_of(ask_runner(jr::verb::plan, *runner, plan.start, who), runner->name());
+  plan.objects = joined(plan.objects, objects_of(ask_runner(jr::verb::plan, *runner, plan.start, who), runner->name()));
   return plan;
 }
 

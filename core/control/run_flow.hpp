@@ -42,12 +42,13 @@ struct JobPort {
   std::function<std::optional<jobs::Job>(std::string_view id)> get;
   std::function<jobs::Accepted(jobs::StartCommand)> start;
   std::function<jobs::Freeze()> frozen;
+  std::function<jobs::PlannedStart(jobs::StartCommand)> plan;
 };
 
 /// What a start would do.
 struct RunPlan {
   jobs::StartCommand start;  ///< secret values, kubeconfig and credentials masked; no files' bytes
-  std::string objects;       ///< JSON text of a list, what the runner would make; empty when it cannot tell
+  std::string objects;       ///< JSON text of a list: the record, where that is an object, then what the runner would make, if it can tell
   bool repeats = false;      ///< `start.job` is there under this idempotency key: nothing would be started
 };
 /// The table itself; it must outlive the port.

@@ -260,6 +260,15 @@ Accepted ClusterJobs::start(StartCommand command) {
   }
 }
 
+PlannedStart ClusterJobs::plan(StartCommand command) const {
+  complete(command, impl_->limits.timeout_seconds_default, impl_->clock.unix_ms());
+  JobRecord record;
+  record.job = command.job;
+  auto records = impl_->store->planned(record, {command.request, command.blobs});
+  command.request.owner = owner_to_be(record);
+  return {std::move(command), std::move(records)};
+}
+
 std::optional<Job> ClusterJobs::get(std::string_view id) const {
   const auto row = impl_->store->find(id);
   if (!row) return std::nullopt;

@@ -1,6 +1,7 @@
 #include "core/jobs/job_table.hpp"
 
 #include "core/jobs/job_table_state.hpp"
+#include "core/jobs/start_rules.hpp"
 #include "core/log/log.hpp"
 
 namespace operon::jobs {
@@ -120,6 +121,10 @@ void JobTable::drain(std::chrono::milliseconds bound) {
 
 Accepted JobTable::start(StartCommand command) {
   return impl_->start(std::move(command));
+}
+PlannedStart JobTable::plan(StartCommand command) const {
+  complete(command, impl_->limits_.timeout_seconds_default, impl_->clock_.unix_ms());
+  return {std::move(command), {}};
 }
 std::optional<Job> JobTable::get(std::string_view id) const {
   return impl_->get(id);

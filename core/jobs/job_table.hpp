@@ -47,6 +47,7 @@ class JobTable final : public Jobs {
   void recover();
 
   Accepted start(StartCommand) override;
+  PlannedStart plan(StartCommand) const override;
   std::optional<Job> get(std::string_view id) const override;
   Page list(const JobFilter&, unsigned limit, std::string_view continue_token) const override;
   Stopped stop(std::string_view id) override;

@@ -28,6 +28,12 @@ struct Accepted {
   bool repeated = false;  ///< the record was there before: same id, same digest
 };
 
+/// What `start` would do with a command.
+struct PlannedStart {
+  StartCommand command;  ///< as its runner would be given it
+  std::string records;   ///< JSON text of a list: the objects that would be its record, secrets masked; empty where a record is no object
+};
+
 struct Stopped {
   Job job;
   bool confirmed = true;   ///< false: the runner has not confirmed within stop_answer_ms; the stop stays latched
@@ -72,6 +78,8 @@ class Jobs {
   /// written; RESOURCE_EXHAUSTED at queued_max; the runner's own error otherwise, when nothing runs (the record then ends Failed). A start
   /// of which that is not known, or that a busy runner will be asked for again, is accepted.
   virtual Accepted start(StartCommand) = 0;
+  /// Has no effect. Throws Error for a command that could not be recorded.
+  virtual PlannedStart plan(StartCommand) const = 0;
   /// Sees every start and stop that returned before. Absent: never heard of, or past retention.
   virtual std::optional<Job> get(std::string_view id) const = 0;
   /// Newest first. limit 0 = all. Throws Error(invalid_argument) for a bad continue token.

@@ -244,8 +244,7 @@ void ObjectStore::Impl::create(const JobRecord& record, const PendingRequest& pe
   const auto row = take(api.create(run_resource(), name_space, std::move(*made.run)));
   if (!row) throw Error(Code::internal, "the API server answered with a Run that makes no sense");
   for (auto& secret : made.secrets) {
-    (*secret)["metadata"]["ownerReferences"] =
-        json::array({{{"apiVersion", run_api_version}, {"kind", "Run"}, {"name", row->name}, {"uid", row->uid}}});
+    give(*secret, {run_api_version, "Run", row->name, row->uid});
     try {
       api.create(secret_resource(), name_space, std::move(*secret));
     } catch (const Error& e) {
@@ -392,6 +391,11 @@ void ObjectStore::let_go(const RunRow& row) {
   } catch (const Error& e) {
     if (!kube::is_not_found(e)) throw;
   }
+}
+
+std::string ObjectStore::planned(const JobRecord& record, const PendingRequest& pending) const {
+  const NewRun made = new_run(record, pending, impl_->limits.objects);
+  return shown_run(made, owner_to_be(record), pending).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 bool ObjectStore::insert(const JobRecord& record, const PendingRequest& pending) {

@@ -76,6 +76,8 @@ class ObjectStore final : public RunStore {
   RowPtr find(std::string_view id) const;
   /// Blocks until `condition` holds for the run's row (null = gone); false at the end of `timeout`.
   bool wait(std::string_view id, std::chrono::milliseconds timeout, const std::function<bool(const RowPtr&)>& condition) const;
+  /// JSON text of a list: what insert() would create, for people (shown_run). Throws Error as insert() does before it asks the server.
+  std::string planned(const JobRecord&, const PendingRequest&) const;
   // Each is a request to the API server, blocks and throws Error.
   nlohmann::json read(const RunRow&) const;
   void ask_to_stop(const RunRow&);

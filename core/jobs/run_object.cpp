@@ -19,6 +19,7 @@ namespace {
 
 constexpr const char* request_parts_annotation = "operon.dev/request-parts";
 constexpr size_t requested_by_characters_max = 1024;
+constexpr const char* mask = "***";
 
 const json nothing = json::object();
 
@@ -327,6 +328,34 @@ NewRun new_run(const JobRecord& record, const PendingRequest& pending, const Run
   made.run = std::make_shared<json>(
       json{{"apiVersion", run_api_version}, {"kind", "Run"}, {"metadata", std::move(metadata)}, {"spec", std::move(spec)}});
   return made;
+}
+
+void give(json& secret, const kind::Owner& run) {
+  secret["metadata"]["ownerReferences"] =
+      json::array({{{"apiVersion", run.api_version}, {"kind", run.kind}, {"name", run.name}, {"uid", run.uid}}});
+}
+
+kind::Owner owner_to_be(const JobRecord& record) {
+  return {run_api_version, "Run", record.job.pod_name(), "(of the Run)"};
+}
+
+json shown_run(const NewRun& made, const kind::Owner& owner, const PendingRequest& pending) {
+  json run = *made.run;
+  json& spec = run["spec"];
+  for (size_t i = 0; spec.contains("files") && i < spec["files"].size(); ++i) {
+    const auto& file = pending.request.files.at(i);
+    json& shown = spec["files"][i];
+    if (shown.contains("content")) shown["content"] = "(" + std::to_string(file.size) + " bytes, sha256 " + file.sha256 + ")";
+  }
+  json list = json::array({std::move(run)});
+  for (const auto& original : made.secrets) {
+    json secret = *original;
+    for (const auto& [key, value] : secret["data"].items()) secret["stringData"][key] = mask;
+    secret.erase("data");
+    give(secret, owner);
+    list.push_back(std::move(secret));
+  }
+  return list;
 }
 
 json status_patch(const JobRecord& record, bool started, const RunRow& row, int64_t now_ms) {

@@ -66,6 +66,15 @@ struct NewRun {
 };
 /// Throws Error(failed_precondition) for a file or value that no object can hold.
 NewRun new_run(const JobRecord&, const PendingRequest&, const RunObjectLimits& = {});
+/// Says in a Secret of a request whose it is.
+void give(nlohmann::json& secret, const kinds::job_runner::Owner& run);
+
+/// The Run of a record that is not there yet: its uid is a word for people.
+kinds::job_runner::Owner owner_to_be(const JobRecord&);
+/// For people, a list: the Run, then its Secrets, as they would be created in this order. Values in Secrets are masked; a file's content is
+/// told by size and hash.
+nlohmann::json shown_run(const NewRun&, const kinds::job_runner::Owner&, const PendingRequest&);
+
 /// Name of the `index`-th of those Secrets, of which a Run has at most `request_parts_max`.
 inline constexpr unsigned request_parts_max = 128;  // of a body of 32 MiB, two next to each other fill more than one Secret
 std::string request_part_name(const std::string& job_id, unsigned index);

@@ -138,6 +138,9 @@ class RunFile(unittest.TestCase):
         self.assertEqual(plan["environment"], {**body["environment"], "INPUT": "/data/input"})
         self.assertEqual(plan["secretVariables"], ["KEY"])
         self.assertEqual((plan["runner"], plan["registry"], plan["validated"]), ("runner-process", "registry-dir", True))
+        process, = plan["objects"]
+        self.assertEqual((process["kind"], process["metadata"]["name"], process["spec"]["timeLimitSeconds"]), ("Process", plan["podName"], 30))
+        self.assertEqual((process["spec"]["environment"]["KEY"], process["spec"]["environment"]["WORD"]), ("***", "yes"))
         self.assertEqual(self.runs(), before)
         self.assertNotIn(KEY, self.host.log_text())
 
@@ -145,7 +148,8 @@ class RunFile(unittest.TestCase):
         shown = self.ctl("run", "fields", "--set", "WORD=a", "--set", f"KEY={KEY}", "--set", f"UNTOLD={KEY}", "--dry-run").stdout
         self.assertRegex(shown, r'^# The request\nPOST /scenarios/run\n\{\n  "clusterName": "localhost",\n')
         self.assertIn('\n# The run\nclusterName: localhost\n', shown)
-        self.assertTrue(shown.endswith("\n# Objects: runner 'runner-process' makes none that it could show\n"), shown)
+        self.assertIn("\n# The objects\n---\napiVersion: runner-process/v1\nkind: Process\n", shown)
+        self.assertRegex(shown, r'\n    UNTOLD: .?\*\*\*')
         self.assertNotIn(KEY, shown)
 
     def test_a_dry_run_with_a_key_shows_what_the_key_does(self):

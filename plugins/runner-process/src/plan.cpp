@@ -68,11 +68,8 @@ std::string from_host(const char* name, const char* otherwise) {
   return value == nullptr ? otherwise : value;
 }
 
-Environment base_environment(const Configuration& configuration, const StartRequest& request, const std::string& folder) {
-  Environment environment;
-  for (const auto& name : configuration.pass_environment) {
-    if (const char* const value = std::getenv(name.c_str())) environment[name] = value;
-  }
+Environment base_environment(const Configuration& configuration, const StartRequest& request, const std::string& folder,
+                             Environment environment) {
   const auto programs = configuration.supervisor.parent_path().string();
   environment["PATH"] = (programs.empty() ? "" : programs + ":") + configuration.path;
   environment["HOME"] = folder + "/" + run_folder::home_folder;
@@ -134,14 +131,22 @@ void check_total(const Plan& plan) {
 
 }  // namespace
 
-Plan make_plan(const Configuration& configuration, const StartRequest& request, const std::string& folder) {
+Environment passed_on(const Configuration& configuration) {
+  Environment passed;
+  for (const auto& name : configuration.pass_environment) {
+    if (const char* const value = std::getenv(name.c_str())) passed[name] = value;
+  }
+  return passed;
+}
+
+Plan make_plan(const Configuration& configuration, const StartRequest& request, const std::string& folder, const Environment& passed) {
   check_image(request);
   const auto run = read_scenario_run(request.scenario_run, request.scenario_name);
   check_requested(request);
   Plan plan;
   plan.time_limit_ms = time_limit_ms(configuration, request);
   plan.revert_always = run.revert_always;
-  plan.environment = base_environment(configuration, request, folder);
+  plan.environment = base_environment(configuration, request, folder, passed);
   plan_files(request, run, folder + "/" + run_folder::root_folder, plan);
   const auto variables = plan.environment;  // of the caller: the author's own do not see each other, so their order means nothing
   for (const auto& [name, value] : run.environment) {

@@ -27,7 +27,11 @@ struct Plan {
   std::vector<PlannedFile> files;  ///< the kubeconfig too
 };
 
-/// `folder` is the run folder's final path. Throws Error(failed_precondition, invalid_argument) naming the member at fault.
-Plan make_plan(const Configuration&, const kinds::job_runner::StartRequest&, const std::string& folder);
+/// The variables of the host's own environment that runs are given (`passEnvironment`).
+Environment passed_on(const Configuration&);
+
+/// `folder` is the run folder's final path, `passed` what the run is given of the host's environment. Throws Error(failed_precondition,
+/// invalid_argument) naming the member at fault.
+Plan make_plan(const Configuration&, const kinds::job_runner::StartRequest&, const std::string& folder, const Environment& passed);
 
 }  // namespace operon::runner_process

@@ -17,6 +17,8 @@ class RunnerProcess : public sdk::JobRunner {
 
   void validate(sdk::Call&, const sdk::StartRequest& request) override { runs().validate(request); }
 
+  sdk::Plan plan(sdk::Call&, const sdk::StartRequest& request) override { return runs().plan(request); }
+
   sdk::RunState start(sdk::Call& call, const sdk::StartRequest& request) override {
     return runs().start(request, [&](const std::string& blob, uint64_t offset, char* into, size_t size) {
       return call.read_blob(blob, offset, into, size);

@@ -4,30 +4,23 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cmath>
 
 #include "digest.hpp"
 #include "files.hpp"
 #include "operon/error.hpp"
 #include "operon/run_folder/layout.hpp"
-#include "operon/run_folder/records.hpp"
-#include "operon/run_folder/spec.hpp"
+#include "spec.hpp"
 
 namespace operon::runner_process {
 
 namespace fs = std::filesystem;
-namespace keys = run_folder::spec;
-using run_folder::append_number;
-using run_folder::append_record;
 
 namespace {
 
 constexpr size_t blob_piece_bytes = 64u << 10;
-constexpr int64_t cpu_period_us = 100000;  ///< what the kernel's cpu.max is told in
 
 std::string random_words() {
   unsigned char bytes[16];
@@ -38,52 +31,6 @@ std::string random_words() {
     text.push_back("0123456789abcdef"[byte & 15]);
   }
   return text;
-}
-
-void append_limits(std::string& spec, const Limits& limits) {
-  const auto add = [&](int resource, std::optional<int64_t> value) {
-    if (value) append_record(spec, keys::limit, std::to_string(resource) + " " + std::to_string(*value));
-  };
-  add(RLIMIT_CORE, 0);
-  add(RLIMIT_NOFILE, limits.open_files);
-  add(RLIMIT_NPROC, limits.processes);
-  add(RLIMIT_CPU, limits.cpu_seconds);
-  add(RLIMIT_AS, limits.address_space_bytes);
-  add(RLIMIT_DATA, limits.data_bytes);
-  add(RLIMIT_FSIZE, limits.file_bytes);
-}
-
-void append_cgroup(std::string& spec, const CgroupPlace& place, const Limits& limits, const std::string& job_id) {
-  if (place.folder.empty()) return;
-  append_record(spec, keys::cgroup, place.folder + "/operon-run-" + job_id);
-  if (place.memory && limits.memory_bytes) append_record(spec, keys::cgroup_setting, "memory.max " + std::to_string(*limits.memory_bytes));
-  if (place.pids && limits.tasks) append_record(spec, keys::cgroup_setting, "pids.max " + std::to_string(*limits.tasks));
-  if (place.cpu && limits.cpus) {
-    const auto quota = std::max<int64_t>(1000, std::llround(*limits.cpus * static_cast<double>(cpu_period_us)));
-    append_record(spec, keys::cgroup_setting, "cpu.max " + std::to_string(quota) + " " + std::to_string(cpu_period_us));
-  }
-}
-
-std::string spec_text(const Configuration& c, const CgroupPlace& place, const Plan& plan, const std::string& job_id) {
-  std::string spec;
-  append_number(spec, keys::version, run_folder::format_version);
-  for (const auto& argument : plan.arguments) append_record(spec, keys::argument, argument);
-  for (const auto& argument : plan.revert_arguments) append_record(spec, keys::revert_argument, argument);
-  for (const auto& [name, value] : plan.environment) append_record(spec, keys::environment, name + "=" + value);
-  const auto token = "OPERON_RUN=" + job_id + "." + random_words();
-  append_record(spec, keys::environment, token);
-  append_record(spec, keys::token, token);
-  append_record(spec, keys::workdir, plan.workdir);
-  if (plan.revert_always) append_record(spec, keys::revert_always, "1");
-  append_number(spec, keys::time_limit_ms, static_cast<uint64_t>(plan.time_limit_ms));
-  append_number(spec, keys::revert_limit_ms, static_cast<uint64_t>(c.revert_seconds_max) * 1000);
-  append_number(spec, keys::grace_ms, static_cast<uint64_t>(c.grace_seconds) * 1000);
-  append_number(spec, keys::segment_bytes, c.log_segment_bytes);
-  append_number(spec, keys::log_bytes_max, c.log_bytes_max);
-  for (const auto& file : plan.files) append_record(spec, keys::secret_file, std::string(run_folder::root_folder) + "/" + file.path);
-  append_limits(spec, c.limits);
-  append_cgroup(spec, place, c.limits, job_id);
-  return spec;
 }
 
 }  // namespace
@@ -100,7 +47,7 @@ PreparedRun::PreparedRun(const Configuration& c, const CgroupPlace& place, const
     for (const char* const folder : {run_folder::root_folder, run_folder::home_folder, run_folder::temp_folder})
       make_folders(folder_ / folder);
     write_files(plan, read_blob);
-    write_new_file(folder_ / run_folder::spec_file, spec_text(c, place, plan, job_id));
+    write_new_file(folder_ / run_folder::spec_file, spec_text(spec_records(c, place, plan, job_id, random_words())));
     if (::mkfifo((folder_ / run_folder::control_fifo).c_str(), 0600) != 0) throw_errno("make", folder_ / run_folder::control_fifo);
     lock_.reset(::open((folder_ / run_folder::lock_file).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!lock_ || ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) throw_errno("lock", folder_ / run_folder::lock_file);

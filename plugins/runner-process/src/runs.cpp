@@ -9,6 +9,8 @@
 #include "files.hpp"
 #include "operon/run_folder/layout.hpp"
 #include "plan.hpp"
+#include "shown_process.hpp"
+#include "spec.hpp"
 #include "supervisor_process.hpp"
 
 namespace operon::runner_process {
@@ -17,6 +19,7 @@ namespace fs = std::filesystem;
 using kinds::job_runner::terminal;
 
 constexpr size_t job_id_bytes_max = 128;
+constexpr const char* mask = "***";
 
 static bool wants_controllers(const Limits& limits) {
   return limits.memory_bytes || limits.tasks || limits.cpus;
@@ -171,8 +174,8 @@ void Runs::tell_waiters(const std::string& job, const sdk::RunState& state) {
   for (const auto& waiter : waiters) waiter(state);
 }
 
-Plan Runs::plan(const sdk::StartRequest& request) const {
-  auto plan = make_plan(configuration_, request, folder_of(request.job_id).string());
+Plan Runs::planned(const sdk::StartRequest& request, const Environment& passed) const {
+  auto plan = make_plan(configuration_, request, folder_of(request.job_id).string(), passed);
   if (configuration_.supervisor.empty()) {
     throw Error(Code::unavailable,
                 "the program operon-supervisor was found neither beside the running program nor in PATH; install it, or set `supervisor`");
@@ -181,14 +184,25 @@ Plan Runs::plan(const sdk::StartRequest& request) const {
 }
 
 void Runs::validate(const sdk::StartRequest& request) const {
-  plan(request);
+  planned(request, passed_on(configuration_));
+}
+
+sdk::Plan Runs::plan(const sdk::StartRequest& request) const {
+  auto passed = passed_on(configuration_);
+  for (auto& [name, value] : passed) value = mask;
+  const auto plan = planned(request, passed);
+  const auto folder = folder_of(request.job_id);
+  const auto process =
+      shown_process(request.job_id, request.object_name, supervisor_arguments(configuration_.supervisor, folder, SupervisorTask::run),
+                    folder.string(), plan, spec_records(configuration_, cgroup_place_, plan, request.job_id, mask));
+  return {nlohmann::json::array({process}).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
 }
 
 sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& read_blob) {
   const auto& job = request.job_id;
   const auto folder = folder_of(job);
   if (const auto there = look(job)) return *there;
-  PreparedRun prepared(configuration_, cgroup_place_, plan(request), job, read_blob);
+  PreparedRun prepared(configuration_, cgroup_place_, planned(request, passed_on(configuration_)), job, read_blob);
   if (!prepared.publish(folder)) return inspect(job);
   watcher_.add(job, folder);
   try {

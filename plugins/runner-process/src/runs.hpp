@@ -33,6 +33,8 @@ class Runs {
 
   /// Throws what start would throw, without an effect.
   void validate(const sdk::StartRequest& request) const;
+  /// The process that start would start, from the same plan and spec. The host's own variables are masked here, all else by who asks.
+  sdk::Plan plan(const sdk::StartRequest& request) const;
   sdk::RunState start(const sdk::StartRequest& request, const BlobReader& read_blob);
   /// Throws Error(not_found).
   sdk::RunState inspect(const std::string& job);
@@ -50,7 +52,7 @@ class Runs {
   std::optional<sdk::RunState> look_at_dead(const std::string& job, const std::filesystem::path& folder);
   void discard(const std::string& job, const std::filesystem::path& folder);
   void changed(const std::string& job, bool certain);
-  Plan plan(const sdk::StartRequest& request) const;
+  Plan planned(const sdk::StartRequest& request, const Environment& passed) const;
   void tell_waiters(const std::string& job, const sdk::RunState& state);
   void take_up();
   void ask_to_stop(const std::filesystem::path& folder, int64_t grace_seconds);

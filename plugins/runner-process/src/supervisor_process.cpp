@@ -65,6 +65,13 @@ static bool wait_for_handshake(const Fd& handshake) {
   return ready == 1 && ::read(handshake.get(), &byte, 1) == 1;
 }
 
+std::vector<std::string> supervisor_arguments(const std::filesystem::path& program, const std::filesystem::path& folder,
+                                              SupervisorTask task) {
+  std::vector<std::string> arguments = {program.string(), folder.string()};
+  if (task == SupervisorTask::clean_up) arguments.emplace_back("--clean-up");
+  return arguments;
+}
+
 bool start_supervisor(const std::filesystem::path& program, const std::filesystem::path& folder, Fd lock, SupervisorTask task) {
   if (program.empty()) {
     throw Error(Code::unavailable,
@@ -77,11 +84,14 @@ bool start_supervisor(const std::filesystem::path& program, const std::filesyste
   theirs = moved_up(theirs);
   lock = moved_up(lock);
   const SpawnRules rules(lock.get(), theirs.get());
-  std::string arguments[] = {program.string(), folder.string(), "--clean-up"};
-  char* argv[] = {arguments[0].data(), arguments[1].data(), task == SupervisorTask::clean_up ? arguments[2].data() : nullptr, nullptr};
+  auto arguments = supervisor_arguments(program, folder, task);
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
   char* environment[] = {nullptr};
   pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, program.c_str(), rules.actions(), rules.attributes(), argv, environment);
+  const int error = ::posix_spawn(&pid, program.c_str(), rules.actions(), rules.attributes(), argv.data(), environment);
   if (error != 0) {
     throw Error(error == EAGAIN || error == ENOMEM ? Code::resource_exhausted : Code::unavailable,
                 "the supervisor " + program.string() + " could not be started: " + strerror(error));

@@ -1,5 +1,6 @@
 """Runs that are Run objects: started by REST and by kubectl, on one host and on three. $KUBECONFIG is the cluster's."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -111,6 +112,43 @@ class Runs(unittest.TestCase):
             self.assertEqual(seen["spec"]["secretEnvironment"]["MY_PASSWORD"]["name"], f"krkn-job-{job}-request")
             self.assertNotIn("canary-rest-77f0", json.dumps(seen))
             until("what only the start needed is gone", lambda: self.space.absent("secret", f"krkn-job-{job}-request"))
+
+    def test_a_dry_run_shows_the_run_as_it_is_recorded(self):
+        with self.host() as host:
+            host.shell_scenario("show", 'printf %s "$MY_PASSWORD" | sha256sum', fields="{name: my-password, variable: MY_PASSWORD, type: string, secret: true}, {name: plain, variable: PLAIN, type: string}")
+            content, large = base64.b64encode(b"canary-file-20cd").decode(), base64.b64encode(b"canary-large-" * 10000).decode()
+            body = {"targetId": self.target(host), "clusterName": "localhost", "scenarioImage": "dir://show", "scenarioName": "show", "idempotencyKey": "one", "timeoutSeconds": 60,
+                    "environment": {"MY_PASSWORD": "canary-rest-77f0", "PLAIN": "x"},
+                    "files": [{"name": "a", "content": content, "mountPath": "/data/a"}, {"name": "b", "content": large, "mountPath": "/data/b"}]}
+            answer = host.api("POST", "/operon/v1/runs/plan", body)
+            self.assertEqual(answer.status, 200, answer)
+            for hidden in ("canary", base64.b64encode(b"canary").decode()[:6]):
+                self.assertNotIn(hidden, answer.text)
+            self.assertEqual(self.space.get("runs"), [])
+            run, secret, process = answer.json["objects"]
+            name = answer.json["podName"]
+            self.assertEqual((run["kind"], run["metadata"]["name"], secret["metadata"]["name"], process["kind"]), ("Run", name, f"{name}-request", "Process"))
+            self.assertEqual(secret["stringData"], {"env.MY_PASSWORD": "***", "file.1": "***"})
+            self.assertEqual(run["spec"]["files"][0]["content"], f"(16 bytes, sha256 {hashlib.sha256(b'canary-file-20cd').hexdigest()})")
+            run["spec"]["files"][0]["content"] = content
+            self.assertIn("(server dry run)", self.space.kubectl("create", "--dry-run=server", "-f", "-", given=run))
+
+            self.assertEqual(host.api("POST", "/scenarios/run", body).json["jobId"], answer.json["jobId"])
+            made = self.space.get("run", name)
+            self.assertEqual({**made["spec"], "stop": None}, {**run["spec"], "stop": None})
+            self.assertEqual(made["metadata"]["labels"], run["metadata"]["labels"])
+            made["metadata"]["annotations"].pop("operon.dev/create-attempt")  # of the one request that made it
+            self.assertEqual(made["metadata"]["annotations"], run["metadata"]["annotations"])
+            host.wait_status(answer.json["jobId"], "Succeeded")
+
+    def test_a_value_that_no_record_can_hold_is_refused_by_a_dry_run_too(self):
+        with self.host() as host:
+            host.shell_scenario("hello", "echo hello")
+            body = {"targetId": self.target(host), "clusterName": "localhost", "scenarioImage": "dir://hello", "scenarioName": "hello",
+                    "files": [{"name": "a", "content": base64.b64encode(bytes(1 << 20)).decode(), "mountPath": "/data/a"}]}
+            planned, started = (host.api("POST", path, body) for path in ("/operon/v1/runs/plan", "/scenarios/run"))
+            self.assertEqual((planned.status, planned.json["message"]), (422, started.json["message"]))
+            self.assertIn("files[0] has 1048576 bytes; the record of a run on a cluster holds at most", planned.text)
 
     def test_spec_stop_and_deletion_stop_a_run(self):
         with self.host() as host:

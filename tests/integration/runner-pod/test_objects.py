@@ -83,13 +83,26 @@ class Objects(PodTest):
                 self.assertNotIn(hidden, answer.text)
             self.assertEqual(host.jobs(), [])
             self.assertEqual(self.objects(plan["jobId"]), [])
-            given = json.dumps({"apiVersion": "v1", "kind": "List", "items": plan["objects"]})
+            prefix = f"krkn-job-{plan['jobId']}"
+            recorded = 2 if self.STORE == "kubernetes" else 0  # the Run, and the Secret of its request, which goes when it has started
+            record, parts = plan["objects"][:recorded], plan["objects"][recorded:]
+            self.assertEqual([f"{one['kind']}/{one['metadata']['name'].removeprefix(prefix)}" for one in record], ["Run/", "Secret/-request"][:recorded])
+            for one in record[:1]:
+                one["spec"]["files"][0]["content"] = files[0]["content"]
+            given = json.dumps({"apiVersion": "v1", "kind": "List", "items": record + parts})
             taken = kubectl("create", "--dry-run=server", "-n", self.namespace, "-f", "-", given=given)
-            self.assertEqual(len(taken.splitlines()), 4)
+            self.assertEqual(len(taken.splitlines()), recorded + 4)
 
             self.assertEqual(host.api("POST", "/scenarios/run", body).json["jobId"], plan["jobId"])
-            prefix = f"krkn-job-{plan['jobId']}"
-            self.assertEqual(self.objects(plan["jobId"]), sorted(f"{one['kind']}/{one['metadata']['name'].removeprefix(prefix)}" for one in plan["objects"]))
+            for one in record[:1]:
+                made = get("run", prefix, "-n", self.namespace)
+                self.assertEqual({**made["spec"], "stop": None}, {**one["spec"], "stop": None})
+                made["metadata"]["annotations"].pop("operon.dev/create-attempt")  # of the one request that made it
+                self.assertEqual([made["metadata"][member] for member in ("labels", "annotations")], [one["metadata"][member] for member in ("labels", "annotations")])
+            shown = sorted(f"{one['kind']}/{one['metadata']['name'].removeprefix(prefix)}" for one in parts)
+            until("what is made is what was planned", lambda: self.objects(plan["jobId"]) == shown)
+            owners = [one["metadata"].get("ownerReferences", [{}])[0].get("name") for one in plan["objects"][1:]]
+            self.assertEqual(owners, [prefix if recorded else None] * len(owners))
             made, planned = self.pod(plan["jobId"])["spec"], plan["objects"][-1]["spec"]
             for member in ("activeDeadlineSeconds", "securityContext", "serviceAccountName"):
                 self.assertEqual(made[member], planned[member])

@@ -27,6 +27,7 @@ struct Bench {
   std::optional<Error> start_error;
   bool unreadable = false;
   jobs::Freeze freeze;
+  std::string records;  // of a plan
   std::unique_ptr<targets::Targets> targets;
   std::unique_ptr<RunFlow> flow;
   std::string target_id;
@@ -62,6 +63,10 @@ struct Bench {
       return jobs::Accepted{command.job, false};
     };
     port.frozen = [this] { return freeze; };
+    port.plan = [this](jobs::StartCommand command) {
+      command.request.timeout_seconds = command.job.timeout_seconds = 21600;
+      return jobs::PlannedStart{std::move(command), records};
+    };
     flow = std::make_unique<RunFlow>(plugins.directory(), *targets, port, settings);
   }
   json body() const { return {{"targetId", target_id}, {"clusterName", "c"}, {"scenarioImage", "dir://hello"}, {"scenarioName", "hello"}}; }
@@ -291,6 +296,8 @@ TEST_CASE("a plan tells what a start would do, asks the runner without any secre
   CHECK(t.started.empty());
   CHECK(t.table.empty());
   CHECK(plan.objects == R"([{"kind":"Pod"}])");
+  CHECK(plan.start.job.timeout_seconds == 21600);
+  CHECK(json::parse(asked)["timeoutSeconds"] == 21600);
   CHECK_FALSE(plan.repeats);
   CHECK(plan.start.job.runner == "process");
   CHECK(plan.start.request.environment == std::map<std::string, std::string>{{"GREETING", "hello"}, {"KEY", "***"}, {"LEVEL", "low"}});
@@ -299,6 +306,17 @@ TEST_CASE("a plan tells what a start would do, asks the runner without any secre
   CHECK(request["target"]["kubeconfig"] == "***");
   CHECK(asked.find("sesame") == std::string::npos);
   CHECK(t.plugins.instances[2]->last_blobs()->empty());
+}
+
+TEST_CASE("where a record is an object, a plan shows it before what the runner makes, and without a runner that can tell") {
+  Bench t;
+  t.records = R"([{"kind":"Run"},{"kind":"Secret"}])";
+  const auto objects = [&t] { return t.flow->plan(parse_run_request(t.body().dump(), "", t.settings.limits), {"ada", "req-1"}).objects; };
+  CHECK(objects() == t.records);
+  t.plugins.instances[2]->on("operon.job-runner/1", "plan", [](const std::string&, const test::FakeInstance::Emit&) {
+    return std::string(R"({"objects":[{"kind":"Pod"}]})");
+  });
+  CHECK(objects() == R"([{"kind":"Run"},{"kind":"Secret"},{"kind":"Pod"}])");
 }
 
 TEST_CASE("a plan refuses what a start would refuse") {

@@ -102,6 +102,32 @@ TEST_CASE("what a spec cannot hold goes into Secrets, and what no Secret can hol
                     "files[0] has 11 bytes; the record of a run on a cluster holds at most 10 of one value (request_part_bytes_max)");
 }
 
+TEST_CASE("a Run that is not there yet is shown as it would be made, without a secret and without files' bytes") {
+  auto pending = request();
+  pending.request.files[0].sha256 = "ba78";
+  pending.request.pull = kinds::job_runner::PullCredentials{"registry.example", "team/hub", "robot", "canary", "", false, false};
+  const NewRun made = new_run(record(), pending);
+  const auto shown = shown_run(made, owner_to_be(record()), pending);
+  REQUIRE(shown.size() == 2);
+  CHECK(shown.dump().find("canary") == std::string::npos);
+  CHECK(shown.dump().find("Y2FuYXJ5") == std::string::npos);
+
+  json run = *made.run;
+  run["spec"]["files"][0]["content"] = "(3 bytes, sha256 ba78)";
+  CHECK(shown[0] == run);
+  const std::string name = std::string("krkn-job-") + id;
+  CHECK(shown[1] ==
+        json({{"apiVersion", "v1"},
+              {"kind", "Secret"},
+              {"type", "Opaque"},
+              {"metadata",
+               {{"name", name + "-request"},
+                {"labels", {{"krkn-job-id", id}}},
+                {"ownerReferences",
+                 json::array({{{"apiVersion", "operon.dev/v1alpha1"}, {"kind", "Run"}, {"name", name}, {"uid", "(of the Run)"}}})}}},
+              {"stringData", {{"env.PASSWORD", "***"}, {"password", "***"}, {"username", "***"}}}}));
+}
+
 TEST_CASE("a number of Secrets that cannot be is ignored, and said") {
   auto run = stored(*new_run(record(), {}).run);
   for (const char* text : {"x", "-1", "129", "4000000000", "99999999999999999999", "2 ", "0x2"}) {

@@ -24,7 +24,7 @@ std::string refusal(F&& f) {
 }
 
 operon::runner_process::Plan plan_of(const StartRequest& r) {
-  return make_plan(Configuration{}, r, "/state/runs/j");
+  return make_plan(Configuration{}, r, "/state/runs/j", {});
 }
 
 }  // namespace
