@@ -36,7 +36,8 @@ std::vector<fields::Field> globals_of(const RegistryClient& client, const sr::Sc
 }
 
 ScenarioFacts ask(const RegistryClient& client, const RunRequest& r) {
-  const sr::ScenarioRequest request{{}, r.scenario_image, r.own_registry};
+  sr::ScenarioRequest request{{}, r.scenario_image, r.own_registry};
+  if (!r.scenario_digest.empty()) request.digest = r.scenario_digest;
   ScenarioFacts facts;
   auto scenario = client.detail(request);
   facts.globals = globals_of(client, request);

@@ -123,7 +123,7 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
     const auto configured = get();
     const Place place = place_of(call, *configured, request.registry);
     const std::string repository = place.address.name();
-    const auto entry = place.catalogue->find(si::name_of(repository, request), si::Patience(call, otherwise));
+    const auto entry = place.catalogue->find(si::name_of(repository, request), si::Patience(call, otherwise), request.digest);
     return si::scenario_of(repository, entry, of_the_base);
   }
 

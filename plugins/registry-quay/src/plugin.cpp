@@ -84,8 +84,8 @@ class RegistryQuay final : public operon::sdk::ScenarioRegistry {
   Scenario answer(const Call& call, const ScenarioRequest& request, bool globals) {
     const auto shop = get();
     refuse_named(request.registry.has_value());
-    return si::scenario_of(shop->repository, shop->catalogue->find(si::name_of(shop->repository, request), si::Patience(call, otherwise)),
-                           globals);
+    const auto entry = shop->catalogue->find(si::name_of(shop->repository, request), si::Patience(call, otherwise), request.digest);
+    return si::scenario_of(shop->repository, entry, globals);
   }
   std::shared_ptr<Shop> get() {
     std::lock_guard lock(mutex_);

@@ -138,6 +138,20 @@ TEST_CASE("old tags are asked for their digest alone; a moved one is read again"
   CHECK(desk.catalogue.find("b", long_enough).image->labels.at("krknctl.title") == "three");
 }
 
+TEST_CASE("a tag that was shown with another digest than the remembered one is asked for anew") {
+  Desk desk;
+  desk.shelf->put("a", "one");
+  CHECK(desk.names() == "a ");
+  desk.shelf->put("a", "two");
+  const std::string one = digest_of("aone"), two = digest_of("atwo");
+  CHECK(desk.catalogue.find("a", long_enough).image->digest == one);
+  CHECK(desk.catalogue.find("a", long_enough, one).image->digest == one);
+  CHECK(desk.shelf->digests == 0);
+  CHECK(desk.catalogue.find("a", long_enough, two).image->digest == two);
+  CHECK(desk.shelf->digests == 1);
+  CHECK(desk.catalogue.find("a", long_enough).image->digest == two);  // the memory is known to be old
+}
+
 TEST_CASE("a registry that is away leaves the list as it was, with its age") {
   Desk desk;
   desk.shelf->put("a", "one");

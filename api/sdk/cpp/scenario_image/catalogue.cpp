@@ -374,7 +374,7 @@ CatalogueList Catalogue::list(const Patience& patience) {
   return list;
 }
 
-CatalogueEntry Catalogue::find(const std::string& tag_or_digest, const Patience& patience) {
+CatalogueEntry Catalogue::find(const std::string& tag_or_digest, const Patience& patience, const std::optional<std::string>& shown) {
   if (is_digest(tag_or_digest)) {
     {
       std::lock_guard lock(state_->mutex);
@@ -389,7 +389,8 @@ CatalogueEntry Catalogue::find(const std::string& tag_or_digest, const Patience&
   {
     std::lock_guard lock(state_->mutex);
     const auto found = state_->known.find(tag_or_digest);
-    if (found != state_->known.end() && found->second.image && found->second.failure.empty() && state_->now() < found->second.until)
+    if (found != state_->known.end() && found->second.image && found->second.failure.empty() && state_->now() < found->second.until &&
+        (!shown || *shown == found->second.image->digest))
       return state_->entry_of(tag_or_digest, found->second.image);
   }
   auto image = state_->image_now(tag_or_digest, patience);

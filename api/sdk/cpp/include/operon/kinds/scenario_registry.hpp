@@ -50,6 +50,7 @@ struct ScenarioRequest {
   std::string name;
   std::string reference;
   std::optional<AdhocRegistry> registry;
+  std::optional<std::string> digest{};  ///< the image that somebody was shown: a registry that remembers another one looks anew
 };
 
 struct Scenario {

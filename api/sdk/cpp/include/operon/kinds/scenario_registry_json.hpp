@@ -67,6 +67,7 @@ inline void from_json(const nlohmann::json& j, ListState& v) {
 inline void to_json(nlohmann::json& j, const ScenarioRequest& v) {
   j = {{"name", v.name}, {"reference", v.reference}};
   members::write(j, "registry", v.registry);
+  members::write(j, "digest", v.digest);
 }
 inline void from_json(const nlohmann::json& j, ScenarioRequest& v) {
   members::expect_object(j);
@@ -74,6 +75,7 @@ inline void from_json(const nlohmann::json& j, ScenarioRequest& v) {
   members::read(j, "name", v.name);
   members::read(j, "reference", v.reference);
   members::read(j, "registry", v.registry);
+  members::read(j, "digest", v.digest);
   if (v.name.empty() && v.reference.empty()) throw members::MemberError("name", "is required when there is no `reference`");
 }
 

@@ -85,7 +85,8 @@ class Catalogue {
   CatalogueList list(const Patience&);
   /// By tag or digest, whether it is a scenario or not. Throws Error(not_found) for what the registry has not;
   /// unavailable at once when it could not be reached a moment ago, so that starts of runs do not wait for it one after the other.
-  CatalogueEntry find(const std::string& tag_or_digest, const Patience&);
+  /// `shown`: the digest that somebody was shown for this tag; when another is remembered, the registry is asked what it has now.
+  CatalogueEntry find(const std::string& tag_or_digest, const Patience&, const std::optional<std::string>& shown = {});
   /// Ends what is under way; whoever waits is sent away with Error(cancelled).
   void stop();
 
