@@ -21,6 +21,7 @@ class PlayedRegistry:
     def __init__(self, repository="krkn-chaos/krkn-hub", tls=False):
         self.repository, self.tls = repository, tls
         self.answers, self.seen, self.tags = {}, [], []  # seen: (path, Authorization)
+        self.bodies = []  # of those that were posted
         self.lock, self.inside, self.at_once = threading.Lock(), 0, 0
         self.slow = 0  # seconds that each answer takes
         self.away = False  # connections are closed without an answer
@@ -32,7 +33,10 @@ class PlayedRegistry:
             disable_nagle_algorithm = True  # head and body are two packets
 
             def do_GET(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 with registry.lock:
+                    if self.command == "POST":
+                        registry.bodies.append(body)
                     registry.seen.append((self.path, self.headers.get("Authorization")))
                     registry.inside += 1
                     registry.at_once = max(registry.at_once, registry.inside)
@@ -52,13 +56,13 @@ class PlayedRegistry:
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                if self.command == "GET":
+                if self.command != "HEAD":
                     self.wfile.write(body)
                 if headers.get("Content-Length", str(len(body))) != str(len(body)):
                     registry.gate.wait(60)  # as if there were more to come
                     self.close_connection = True
 
-            do_HEAD = do_GET
+            do_HEAD = do_POST = do_GET
 
             def log_message(self, *_):
                 pass

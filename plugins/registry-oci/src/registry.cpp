@@ -119,7 +119,7 @@ Registry::Registry(std::shared_ptr<Transport> transport, Address address, Creden
       limits_(limits) {
   if (!credentials_.token.empty()) {
     authorization_ = "Bearer " + credentials_.token;
-  } else if (!credentials_.username.empty()) {
+  } else if (may_be_basic()) {
     authorization_ = basic();
   }
 }
@@ -170,7 +170,7 @@ HttpAnswer Registry::ask(const Wanted& wanted, const Patience& patience) {
 }
 
 void Registry::refuse(const Wanted& wanted, const HttpAnswer& answer) const {
-  const bool known = !credentials_.token.empty() || !credentials_.username.empty();
+  const bool known = credentials_.known();
   switch (answer.status) {
     case 401:
       throw Error(
@@ -192,9 +192,30 @@ std::string Registry::authorization_for(const std::string& header, const std::st
       if (!credentials_.token.empty()) return "Bearer " + credentials_.token;
       return "Bearer " + fetch_token(challenge.parameters, refused, patience);
     }
-    if (challenge.scheme == "basic" && !credentials_.username.empty()) return basic();
+    if (challenge.scheme == "basic" && may_be_basic()) return basic();
   }
   return {};
+}
+
+/// By GET with a password or without anything; an identity token is exchanged by POST (the distribution specification's OAuth2 flow).
+HttpRequest Registry::token_request(const std::string& realm, const std::string& scope, const std::string& service) const {
+  HttpRequest request;
+  std::string query = "scope=" + escaped(scope);
+  if (!service.empty()) query += "&service=" + escaped(service);
+  if (credentials_.identity_token.empty()) {
+    request.url = realm + (realm.find('?') == std::string::npos ? "?" : "&") + query;
+    if (may_be_basic()) request.headers["Authorization"] = basic();
+  } else {
+    request.method = "POST";
+    request.url = realm;
+    request.headers["Content-Type"] = "application/x-www-form-urlencoded";
+    request.body = "grant_type=refresh_token&client_id=operon&" + query + "&refresh_token=" + escaped(credentials_.identity_token);
+  }
+  request.timeout = limits_.request_ms_max;
+  request.body_bytes_max = token_answer_bytes_max;
+  request.ca_bundle = address_.ca_bundle;
+  request.skip_tls = address_.skip_tls;
+  return request;
 }
 
 std::string Registry::fetch_token(const std::map<std::string, std::string>& challenge, const std::string& refused,
@@ -206,7 +227,8 @@ std::string Registry::fetch_token(const std::map<std::string, std::string>& chal
   const std::string realm = of("realm");
   const std::string scope = of("scope").empty() ? "repository:" + address_.repository + ":pull" : of("scope");
   const std::string key = address_.registry + "\n" + realm + "\n" + scope + "\n" + credentials_.username + "\n" +
-                          digest_of(credentials_.password) + (address_.skip_tls ? "\nunchecked" : "") + digest_of(address_.ca_bundle);
+                          digest_of(credentials_.password) + digest_of(credentials_.identity_token) +
+                          (address_.skip_tls ? "\nunchecked" : "") + digest_of(address_.ca_bundle);
   if (auto token = tokens_->get(key)) {
     if ("Bearer " + *token != refused) return *token;
     tokens_->drop(key);  // it was taken back before its time
@@ -217,17 +239,9 @@ std::string Registry::fetch_token(const std::map<std::string, std::string>& chal
   const std::string realm_name = "token realm of registry " + address_.registry;
   if (!secure && !address_.plain_http)
     throw Error(Code::unavailable, realm_name + ": it is plain http while the registry is https: nothing is asked there");
-  HttpRequest request;
-  request.url = realm + (realm.find('?') == std::string::npos ? "?" : "&") + "scope=" + escaped(scope);
-  if (!of("service").empty()) request.url += "&service=" + escaped(of("service"));
-  if (!credentials_.username.empty()) request.headers["Authorization"] = basic();
-  request.timeout = limits_.request_ms_max;
-  request.body_bytes_max = token_answer_bytes_max;
-  request.ca_bundle = address_.ca_bundle;
-  request.skip_tls = address_.skip_tls;
   HttpAnswer answer;
   try {
-    answer = transport_->send(std::move(request), patience);
+    answer = transport_->send(token_request(realm, scope, of("service")), patience);
   } catch (const Error& e) {
     throw Error(e.code(), realm_name + ": " + e.what());
   }

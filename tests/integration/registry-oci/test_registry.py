@@ -116,6 +116,31 @@ class Logins(unittest.TestCase):
                 self.assertEqual({(None, "repository:public/hub:pull")}, set(realm.asked))
                 self.assertEqual(1, len(realm.asked), "one token serves for all")
 
+    def test_an_identity_token_is_exchanged_at_the_realm(self):
+        with TokenServer(dict([self.LOGIN]), identities={"canary-identity": "ann"}) as realm, ImageRegistry(token=realm.settings()) as registry:
+            registry.push("private/hub", "cpu-hog", labels("CPU Hog"), login=self.LOGIN)
+            for identity, status in (("canary-identity", 200), ("canary-wrong", 502)):
+                file = self.auth_file(registry)
+                file.write_text(json.dumps({"auths": {registry.name: {"auth": base64.b64encode(b"<token>:").decode(), "identitytoken": identity}}}))
+                realm.asked.clear()
+                with host_of(registry, "plugins.hub.config.repository=private/hub", f"plugins.hub.config.authFile={file}") as host:
+                    answer = host.api("POST", "/scenarios", {"registry": "hub"})
+                    self.assertEqual(status, answer.status, answer)
+                    if status == 200:
+                        self.assertEqual(["cpu-hog"], names(answer))
+                        self.assertEqual([("ann", "repository:private/hub:pull")], realm.asked, "one token serves for all")
+                    self.assertNotIn("canary", answer.text + host.log_text())
+
+    def test_a_login_that_is_left_to_a_credential_helper_is_no_anonymous_one(self):
+        with ImageRegistry() as registry:
+            file = self.auth_file(registry)
+            with host_of(registry, f"plugins.hub.config.authFile={file}") as host:
+                file.write_text(json.dumps({"credsStore": "desktop", "auths": {registry.name: {}}}))
+                answer = host.api("POST", "/scenarios", {"registry": "hub"})
+                self.assertEqual(502, answer.status, answer)
+                self.assertIn("is left to a credential helper (credsStore)", answer.json["message"])
+                self.assertIn("put the login into the file itself (auths)", answer.json["message"])
+
 
 class Strange(unittest.TestCase):
     """What a well-behaved registry does not do, by a server that answers as it is told."""
