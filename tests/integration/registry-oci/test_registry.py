@@ -39,6 +39,7 @@ class Kinds(unittest.TestCase):
         push(REPOSITORY, "switched-off", labels("Off", **{"krknctl.is_a_scenario": "false"}))
         push(REPOSITORY, "broken", labels("Broken", **{"krknctl.input_fields": "[{]"}))
         push(REPOSITORY, "oci.sig", labels("Signature"))
+        cls.digests["baseless"] = push(REPOSITORY, "baseless", labels("Baseless", **{"krknctl.input_fields.global": "[{]"}))
         cls.host = cls.enterClassContext(host_of(cls.registry))
 
     def test_all_kinds_are_listed_and_nothing_else(self):
@@ -49,7 +50,7 @@ class Kinds(unittest.TestCase):
         self.assertIn("label krknctl.input_fields is not JSON", self.host.log_text())
 
     def test_detail_and_globals_of_each(self):
-        for name in self.digests:
+        for name in self.digests.keys() - {"baseless"}:
             with self.subTest(name):
                 detail = self.host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"})
                 self.assertEqual(200, detail.status, detail)
@@ -64,6 +65,19 @@ class Kinds(unittest.TestCase):
         broken = self.host.api("POST", "/scenarios/detail/broken", {"registry": "hub"})
         self.assertIn("label krknctl.input_fields is not JSON", broken.text)
         self.assertEqual(502, broken.status)  # the image's fault, not the request's
+
+    def test_globals_that_make_no_sense_leave_the_scenario_alone(self):
+        self.host.api("POST", "/scenarios", {"registry": "hub"})
+        self.host.api("POST", "/scenarios", {"registry": "hub"})
+        said = [line for line in self.host.log_text().splitlines() if "scenario without its globals" in line and '"instance":"hub"' in line]
+        self.assertEqual(1, len(said), said)
+        self.assertIn('"tag":"baseless"', said[0])
+        self.assertIn("label krknctl.input_fields.global is not JSON", said[0])
+        detail = self.host.api("POST", "/scenarios/detail/baseless", {"registry": "hub"})
+        self.assertEqual([f["name"] for f in FIELDS], [f["name"] for f in detail.json["fields"]])
+        globals_ = self.host.api("POST", "/scenarios/globals/baseless", {"registry": "hub"})
+        self.assertEqual(502, globals_.status, globals_)
+        self.assertIn("label krknctl.input_fields.global is not JSON", globals_.json["message"])
 
     def test_a_warm_list_asks_nothing(self):
         self.host.api("POST", "/scenarios", {"registry": "hub"})
