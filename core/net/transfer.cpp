@@ -93,6 +93,15 @@ curl_socket_t Transfer::open_elsewhere(void* self, curlsocktype, curl_sockaddr* 
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/// Before anything is sent: the connection may be a kept one, which somebody opened who may ask such addresses.
+int Transfer::ask_elsewhere(void* self, char* address, char*, int, int) {
+  const std::string text(address);
+  const bool six = text.find(':') != std::string::npos;
+  if (kubeconfig::link_local_host(six ? "https://[" + text + "]" : "https://" + text).empty()) return CURL_PREREQFUNC_OK;
+  static_cast<Transfer*>(self)->refused_link_local_ = true;
+  return CURL_PREREQFUNC_ABORT;
+}
+
 bool Transfer::prepare() {
   const auto& curl = curl_library();
   if (easy_ == nullptr) easy_ = curl.easy_init();
@@ -133,6 +142,8 @@ bool Transfer::prepare() {
   if (!request_.link_local) {
     curl.easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_elsewhere);
     curl.easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
+    curl.easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &Transfer::ask_elsewhere);
+    curl.easy_setopt(easy_, CURLOPT_PREREQDATA, this);
   }
   set_body_and_method();
   set_headers();

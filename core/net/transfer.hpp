@@ -42,6 +42,7 @@ class Transfer {
   static size_t on_body(char*, size_t, size_t, void*);
   static size_t on_header(char*, size_t, size_t, void*);
   static curl_socket_t open_elsewhere(void*, curlsocktype, curl_sockaddr*);
+  static int ask_elsewhere(void*, char* address, char*, int, int);
   void set_body_and_method();
   void set_headers();
   bool redirect();
