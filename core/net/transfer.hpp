@@ -45,6 +45,8 @@ class Transfer {
   static int ask_elsewhere(void*, char* address, char*, int, int);
   void set_body_and_method();
   void set_headers();
+  int status() const;
+  bool may_redirect(int status) const;
   bool redirect();
   Error failure(CURLcode) const;
   Error link_local_error() const;
