@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "challenge.hpp"
 #include "digest.hpp"
@@ -259,7 +260,7 @@ std::string Registry::fetch_token(const std::map<std::string, std::string>& chal
 }
 
 std::vector<std::string> Registry::tags(const Patience& patience) {
-  std::vector<std::string> all;
+  std::set<std::string> all, pages;
   Wanted wanted;
   wanted.path = "/v2/" + address_.repository + "/tags/list?n=" + page_size;
   wanted.bytes_max = limits_.tags_bytes_max;
@@ -268,21 +269,24 @@ std::vector<std::string> Registry::tags(const Patience& patience) {
     const std::string what = where(wanted.path);
     const json page = parse_json(answer.body, what);
     const auto tags = page.find("tags");
-    size_t fresh = 0;
+    const size_t before = all.size();
+    bool usable = false;
     for (const auto& tag : tags == page.end() || !tags->is_array() ? json::array() : *tags) {
       if (!tag.is_string() || tag.get<std::string>().size() > 128 || !every(tag.get<std::string>(), "._-")) continue;
-      if (all.size() >= limits_.tags_max)
+      usable = true;
+      all.insert(tag.get<std::string>());
+      if (all.size() > limits_.tags_max)
         throw Error(Code::unavailable, what + ": more than " + std::to_string(limits_.tags_max) + " tags (tags_max)");
-      all.push_back(tag.get<std::string>());
-      ++fresh;
     }
     const std::string next = next_page(answer, address_.base(), what);
-    if (!next.empty() && (fresh == 0 || next == wanted.path)) throw Error(Code::data_loss, what + ": its list of tags has no end");
+    pages.insert(wanted.path);
+    // A page on which nothing can be used is followed; one that brings us no further is not.
+    const bool again = pages.count(next) != 0 || (usable && all.size() == before);
+    if (!next.empty() && (again || pages.size() >= limits_.tag_pages_max))
+      throw Error(Code::data_loss, what + ": its list of tags has no end");
     wanted.path = next;
   }
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
-  return all;
+  return {all.begin(), all.end()};
 }
 
 /// It becomes a part of a path: nothing else than a tag or digest is asked for.

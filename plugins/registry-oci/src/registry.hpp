@@ -42,6 +42,7 @@ struct RegistryLimits {
   size_t config_bytes_max = 8u << 20;
   size_t tags_bytes_max = 4u << 20;  ///< of a page of tags
   size_t tags_max = 10'000;
+  unsigned tag_pages_max = 1'000;
   std::chrono::milliseconds request_ms_max{30'000};
 };
 

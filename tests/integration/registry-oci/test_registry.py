@@ -1,6 +1,7 @@
 """registry-oci against a real registry: every kind of manifest, logins, caching, what is broken in it."""
 
 import base64
+import itertools
 import json
 import tempfile
 import unittest
@@ -189,6 +190,33 @@ class Strange(unittest.TestCase):
     def test_a_page_that_names_itself(self):
         self.answers[self.tags] = (200, {"Link": f'<{self.tags}?n=500>; rel="next"'}, b'{"tags":["a"]}')
         self.refused("has no end")
+
+    def test_a_page_of_nothing_is_followed(self):
+        pages = {"": (["no tag", 5], "a"), "a": ([], "b"), "b": (["x"], None)}
+
+        def page(path):
+            tags, following = pages[path.partition("last=")[2]]
+            return 200, {"Link": f'<{self.tags}?last={following}>; rel="next"'} if following else {}, json.dumps({"tags": tags}).encode()
+        self.answers[self.tags] = page
+        self.played.put("x", labels("X"))
+        self.assertEqual(["x"], names(self.listed()))
+
+    def test_pages_that_lead_in_a_circle_or_say_the_same_for_ever(self):
+        circle = {"": "a", "a": "b", "b": "a"}
+        for tags, following in (([], lambda last: circle[last]), (["a"], lambda last: last + "x")):
+            with self.subTest(tags):
+                self.played.seen.clear()
+                self.answers[self.tags] = lambda path: (200, {"Link": f'<{self.tags}?last={following(path.partition("last=")[2])}>; rel="next"'}, json.dumps({"tags": tags}).encode())
+                answer = self.host.api("POST", "/scenarios", {"registryUrl": self.name, "scenarioRepository": REPOSITORY, "insecure": True, "username": "a", "password": str(tags)})
+                self.assertEqual(502, answer.status, answer)
+                self.assertIn("its list of tags has no end", answer.json["message"])
+                self.assertLessEqual(len(self.played.seen), 3)
+
+    def test_pages_of_nothing_for_ever(self):
+        n = itertools.count()
+        self.answers[self.tags] = lambda _: (200, {"Link": f'<{self.tags}?last=t{next(n)}>; rel="next"'}, b'{"tags":[]}')
+        self.refused("its list of tags has no end")
+        self.assertEqual(1000, len(self.played.seen))
 
     def test_a_next_page_elsewhere(self):
         self.answers[self.tags] = (200, {"Link": '<http://169.254.169.254/latest>; rel="next"'}, b'{"tags":["a"]}')
