@@ -11,8 +11,8 @@ import threading
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
-def digest(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+def digest(data, algorithm="sha256"):
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 class PlayedRegistry:
@@ -104,12 +104,13 @@ class PlayedRegistry:
     def blob_path(self, name):
         return f"/v2/{self.repository}/blobs/{name}"
 
-    def put(self, tag, labels):
+    def put(self, tag, labels, algorithm="sha256"):
         """An image with these labels. Returns the digest of its manifest and the path of its configuration."""
         config = json.dumps({"created": "2026-01-02T03:04:05Z", "config": {"Labels": labels}}).encode()
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": digest(config), "size": len(config)}, "layers": []}).encode()
-        self.answers[self.blob_path(digest(config))] = (200, {}, config)
-        for reference in (tag, digest(manifest)):
-            self.answers[self.manifest_path(reference)] = (200, {"Content-Type": MANIFEST, "Docker-Content-Digest": digest(manifest)}, manifest)
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": digest(config, algorithm), "size": len(config)}, "layers": []}).encode()
+        name, blob = digest(manifest, algorithm), self.blob_path(digest(config, algorithm))
+        self.answers[blob] = (200, {}, config)
+        for reference in (tag, name):
+            self.answers[self.manifest_path(reference)] = (200, {"Content-Type": MANIFEST, "Docker-Content-Digest": name}, manifest)
         self.tags.append(tag)
-        return digest(manifest), self.blob_path(digest(config))
+        return name, blob

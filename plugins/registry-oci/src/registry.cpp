@@ -315,8 +315,8 @@ Registry::Fetched Registry::manifest(const std::string& tag_or_digest, const Pat
   const HttpAnswer answer = ask(wanted, patience);
   Fetched fetched;
   const std::string signed_text = signed_part(answer.body);  // nothing but what the digest is of is read
-  fetched.digest = digest_of(signed_text);
   const std::string told = is_digest(tag_or_digest) ? tag_or_digest : header_of(answer, "docker-content-digest");
+  fetched.digest = digest_like(told, signed_text);
   if (!told.empty() && told != fetched.digest)
     throw Error(Code::data_loss, where(wanted.path) + ": the manifest has digest " + fetched.digest + " and not " + told);
   fetched.manifest = read_manifest(signed_text, header_of(answer, "content-type"), where(wanted.path));
@@ -328,9 +328,8 @@ std::string Registry::blob(const std::string& digest, const Patience& patience) 
   wanted.path = "/v2/" + address_.repository + "/blobs/" + digest;
   wanted.bytes_max = limits_.config_bytes_max;
   HttpAnswer answer = ask(wanted, patience);
-  if (digest_of(answer.body) != digest)
-    throw Error(Code::data_loss,
-                where(wanted.path) + ": the blob has digest " + digest_of(answer.body) + " and not the one it was asked by");
+  if (const auto present = digest_like(digest, answer.body); present != digest)
+    throw Error(Code::data_loss, where(wanted.path) + ": the blob has digest " + present + " and not the one it was asked by");
   return std::move(answer.body);
 }
 

@@ -228,6 +228,21 @@ class Strange(unittest.TestCase):
         self.assertEqual([], names(self.listed()))
         self.assertIn("and not sha256:0000", self.host.log_text())
 
+    def test_digests_by_sha512(self):
+        right, _ = self.played.put("right", labels("Right"), "sha512")
+        wrong, _ = self.played.put("wrong", labels("Wrong"), "sha512")
+        _, blob = self.played.put("other-blob", labels("Other"), "sha512")
+        path = self.played.manifest_path("wrong")
+        status, headers, body = self.answers[path]
+        self.answers[path] = self.answers[self.played.manifest_path(wrong)] = (status, headers, body + b" ")
+        self.answers[blob] = (200, {}, b"{}")
+        self.assertEqual(["right"], names(self.listed()))
+        log = self.host.log_text()
+        self.assertIn(f"and not {wrong}", log)
+        self.assertIn("the blob has digest sha512:", log)
+        for name in ("right", right):
+            self.assertEqual(right, self.host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"}).json["digest"])
+
     def test_deep_and_large_documents(self):
         self.answers[self.tags] = (200, {}, b'{"tags":["deep","large"]}')
         self.answers[f"/v2/{REPOSITORY}/manifests/deep"] = (200, {}, b'{"a":' + b"[" * 10_000)
