@@ -266,5 +266,20 @@ class Strange(unittest.TestCase):
                 self.refused()
 
 
+class DockerHub(unittest.TestCase):
+    def test_a_short_name_is_one_of_its_library(self):
+        """Docker Hub is played by the proxy that the host is told to use."""
+        with PlayedRegistry("library/nginx") as proxy:
+            proxy.put("web", labels("Web"))
+            hub = {f"http://registry-1.docker.io{path}": answer for path, answer in proxy.answers.items()}
+            proxy.answers.update(hub, **{f"http://registry-1.docker.io{proxy.tags_path}": (200, {}, b'{"tags":["web"]}')})
+            sets = ["plugins.hub.plugin=registry-oci", "plugins.hub.config.registry=docker.io", "plugins.hub.config.repository=nginx", "plugins.hub.config.insecure=true"]
+            with Host(sets=sets, env={"http_proxy": f"http://{proxy.name}", "no_proxy": ""}) as host:
+                listed = host.api("GET", "/operon/v1/scenarios?registry=hub")
+                self.assertEqual(["docker.io/library/nginx:web"], [one["reference"] for one in listed.json["scenarios"]], listed)
+                named = host.api("POST", "/scenarios", {"registryUrl": "index.docker.io", "scenarioRepository": "nginx", "insecure": True})
+                self.assertEqual(["web"], names(named))
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
