@@ -61,6 +61,12 @@ void check_host(std::string_view host) {
   }
 }
 
+/// Docker Hub's own repositories are written without their first part.
+std::string in_full(const std::string& host, std::string_view repository) {
+  const bool is_short = host == "docker.io" && repository.find('/') == std::string_view::npos;
+  return (is_short ? "library/" : "") + std::string(repository);
+}
+
 }  // namespace
 
 bool is_digest(std::string_view text) {
@@ -96,13 +102,12 @@ ImageReference parse_image_reference(std::string_view text) {
   }
   check_host(image.host);
   if (image.host == "index.docker.io") image.host = "docker.io";
-  image.repository = text;
+  image.repository = in_full(image.host, text);
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find('/', begin), text.size());
     check_part(text.substr(begin, end - begin));
     begin = end + 1;
   }
-  if (image.host == "docker.io" && text.find('/') == std::string_view::npos) image.repository = "library/" + image.repository;
   return image;
 }
 
@@ -110,7 +115,7 @@ ImageReference repository_of(std::string_view host, std::string_view repository)
   ImageReference image;
   image.host = lower(host);
   if (image.host == "index.docker.io") image.host = "docker.io";
-  image.repository = repository;
+  image.repository = in_full(image.host, repository);
   return image;
 }
 

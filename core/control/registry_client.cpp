@@ -31,9 +31,10 @@ Error behind_us(const Error& e) {
     case Code::permission_denied:
     case Code::internal:
     case Code::unknown:
-    case Code::data_loss:
     case Code::cancelled:
       return {Code::unavailable, e.what()};
+    case Code::data_loss:
+      return Error(Code::unavailable, e.what()).with_reason(makes_no_sense);
     default:
       return e;
   }

@@ -42,6 +42,9 @@ class RegistryClient {
   std::string request_id_;
 };
 
+/// The reason of an Error about something that the registry has, and that will make no more sense when it is asked again.
+inline constexpr const char* makes_no_sense = "MakesNoSense";
+
 /// The same error as the caller of the host should see it: what a plugin was refused, or got wrong, is UNAVAILABLE.
 Error behind_us(const Error&);
 

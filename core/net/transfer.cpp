@@ -93,6 +93,15 @@ curl_socket_t Transfer::open_elsewhere(void* self, curlsocktype, curl_sockaddr* 
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/// Before anything is sent: the connection may be a kept one, which somebody opened who may ask such addresses.
+int Transfer::ask_elsewhere(void* self, char* address, char*, int, int) {
+  const std::string text(address);
+  const bool six = text.find(':') != std::string::npos;
+  if (kubeconfig::link_local_host(six ? "https://[" + text + "]" : "https://" + text).empty()) return CURL_PREREQFUNC_OK;
+  static_cast<Transfer*>(self)->refused_link_local_ = true;
+  return CURL_PREREQFUNC_ABORT;
+}
+
 bool Transfer::prepare() {
   const auto& curl = curl_library();
   if (easy_ == nullptr) easy_ = curl.easy_init();
@@ -101,6 +110,7 @@ bool Transfer::prepare() {
   reply_ = Reply{};
   reply_.url = request_.url;
   header_bytes_ = 0;
+  overflow_ = Overflow::none;
   error_text_[0] = 0;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now()).count();
   curl.easy_setopt(easy_, CURLOPT_PRIVATE, this);
@@ -133,6 +143,8 @@ bool Transfer::prepare() {
   if (!request_.link_local) {
     curl.easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_elsewhere);
     curl.easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
+    curl.easy_setopt(easy_, CURLOPT_PREREQFUNCTION, &Transfer::ask_elsewhere);
+    curl.easy_setopt(easy_, CURLOPT_PREREQDATA, this);
   }
   set_body_and_method();
   set_headers();
@@ -188,7 +200,8 @@ size_t Transfer::on_header(char* data, size_t, size_t bytes, void* self) {
     return 0;
   }
   const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return bytes;
+  if (colon == std::string_view::npos)
+    return transfer.overflow_ == Overflow::body && line.find_first_not_of("\r\n") == line.npos ? 0 : bytes;
   std::string name(line.substr(0, colon));
   std::transform(name.begin(), name.end(), name.begin(), lower);
   auto value = line.substr(colon + 1);
@@ -199,15 +212,25 @@ size_t Transfer::on_header(char* data, size_t, size_t bytes, void* self) {
       std::from_chars(value.data(), value.data() + value.size(), announced).ec == std::errc() &&
       announced > body_bytes_max(transfer.request_, transfer.limits_)) {
     transfer.overflow_ = Overflow::body;  // without waiting for what is only announced
-    return 0;
+    if (!transfer.may_redirect(transfer.status())) return 0;
   }
   transfer.reply_.headers.emplace_back(std::move(name), std::string(value));
   return bytes;
 }
 
+int Transfer::status() const {
+  long status = 0;
+  curl_library().easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  return static_cast<int>(status);
+}
+
+bool Transfer::may_redirect(int status) const {
+  return request_.follow_redirects && (status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
+}
+
 bool Transfer::redirect() {
   const int status = reply_.status;
-  if (!request_.follow_redirects || (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)) return false;
+  if (!may_redirect(status)) return false;
   const auto location =
       std::find_if(reply_.headers.begin(), reply_.headers.end(), [](const auto& header) { return header.first == "location"; });
   if (location == reply_.headers.end()) return false;
@@ -235,10 +258,10 @@ bool Transfer::redirect() {
 }
 
 bool Transfer::finish(CURLcode code, std::optional<Result>& result) {
-  long status = 0;
-  curl_library().easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
-  reply_.status = static_cast<int>(status);
-  if (code != CURLE_OK) {
+  reply_.status = status();
+  // What comes with a redirect is of no use, be it ever so long; it ended where it was too much.
+  const bool passed_over = code == CURLE_WRITE_ERROR && overflow_ == Overflow::body && may_redirect(reply_.status);
+  if (code != CURLE_OK && !passed_over) {
     result = failure(code);
     return false;
   }
@@ -246,6 +269,10 @@ bool Transfer::finish(CURLcode code, std::optional<Result>& result) {
   if (redirect()) return true;
   if (redirects_ != before) {
     result = Error(Code::unavailable, where() + ": more than " + std::to_string(limits_.redirects_max) + " redirects");
+    return false;
+  }
+  if (passed_over) {  // it leads nowhere: then it is the answer
+    result = failure(code);
     return false;
   }
   if (!has(request_.headers, "accept-encoding")) {

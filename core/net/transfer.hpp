@@ -42,8 +42,11 @@ class Transfer {
   static size_t on_body(char*, size_t, size_t, void*);
   static size_t on_header(char*, size_t, size_t, void*);
   static curl_socket_t open_elsewhere(void*, curlsocktype, curl_sockaddr*);
+  static int ask_elsewhere(void*, char* address, char*, int, int);
   void set_body_and_method();
   void set_headers();
+  int status() const;
+  bool may_redirect(int status) const;
   bool redirect();
   Error failure(CURLcode) const;
   Error link_local_error() const;

@@ -286,7 +286,8 @@ void pump(CallSlot& slot, Lock& lock) noexcept {
     }
   }
   slot.f.delivering = false;
-  slot.changed.notify_all();
+  // Whoever waits does so for the end: a chunk is no reason to wake them.
+  if (slot.f.over || slot.f.expired) slot.changed.notify_all();
 }
 
 void unpin(CallSlot& slot, Lock& lock) noexcept {

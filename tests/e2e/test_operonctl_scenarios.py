@@ -158,6 +158,13 @@ class Scenarios(unittest.TestCase):
             self.assertEqual(shown.stderr, "operonctl: the registry is still reading: a later list has more\n"
                                            "operonctl: the registry could not be asked for a newer list; this one is 61 s old\n")
         with played(LIST) as server:
+            self.assertEqual(self.ctl("scenarios", *PRIVATE, server=server).stdout,
+                             "NAME       MODIFIED   REFERENCE\n"
+                             "pod-kill   -          registry.example.org:5000/team/scenarios:pod-kill\n"
+                             "node-hog   -          registry.example.org:5000/team/scenarios:node-hog\n")
+            self.assertIn("operonctl: no scenario with 'volcano' in its name; titles are not in a private registry's list\n",
+                          self.ctl("scenarios", "volcano", *PRIVATE, server=server).stderr)
+        with played(LIST) as server:
             self.ctl("scenarios", "--registry-url", "https://registry.example.org:5000/", *PRIVATE[2:], "--registry-token-file", str(self.password_file),
                      "--skip-tls", "--registry", "hub", server=server)
             self.assertEqual(server.asked, [("POST", "/scenarios", {**WHERE, "registry": "hub", "token": PASSWORD, "skipTls": True})])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -85,6 +86,20 @@ class Refusals(RegistryFaults):
         self.refused(self.host(), self.own(**LOGIN), "token realm", "404")
         self.assertTrue(realm.seen[0][1].startswith("Basic "))
         self.assertEqual([None], [authorization for _, authorization in other.seen])
+
+    def test_fault_31_an_identity_token_goes_to_no_realm_that_may_not_have_it(self):
+        """By plain http while the registry is https; on, when the realm sends it elsewhere; to the registry itself."""
+        for tls, status in ((True, 0), (False, 307), (False, 302)):
+            with self.subTest(tls=tls, status=status):
+                registry, realm, other = (self.enterContext(PlayedRegistry(tls=t)) for t in (tls, False, False))
+                realm.answers["/token"] = (status, {"Location": f"http://{other.name}/stolen"}, b"")
+                registry.answers[registry.tags_path] = (401, {"WWW-Authenticate": f'Bearer realm="http://{realm.name}/token"'}, b"")
+                folder = self.enterContext(tempfile.TemporaryDirectory())
+                file = Path(folder, "config.json")
+                file.write_text(json.dumps({"auths": {registry.name: {"identitytoken": "canary-identity-31"}}}))
+                self.refused(self.host(f"plugins.hub.config.authFile={file}", registry=registry), {"registry": "hub"})
+                self.assertEqual([], [body for seen in (registry, other) for body in seen.bodies if b"canary" in body])
+                self.assertEqual(0 if tls else 1, len(realm.bodies))
 
     def test_fault_31_a_redirect_of_a_blob_takes_no_login_along(self):
         self.labelled("a", FIELD)

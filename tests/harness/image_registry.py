@@ -146,10 +146,10 @@ class ImageRegistry:
 
 
 class TokenServer:
-    """The Bearer dance's other half: signs tokens (ES256) for docker-registry. Anonymous callers may pull from `public` repositories."""
+    """The Bearer dance's other half: signs tokens (ES256) for docker-registry. Anonymous callers may pull from `public` repositories. `identities`: identity token -> user."""
 
-    def __init__(self, users, public=()):
-        self.users, self.public = users, public
+    def __init__(self, users, public=(), identities=None):
+        self.users, self.public, self.identities = users, public, identities or {}
         self.folder = Path(tempfile.mkdtemp(prefix="operon-realm-"))
         self.asked = []  # (user or None, scope)
         self.lasts = 300
@@ -165,6 +165,9 @@ class TokenServer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 server.answer(self)
+
+            def do_POST(self):
+                server.exchange(self)
 
             def log_message(self, *_):
                 pass
@@ -190,11 +193,24 @@ class TokenServer:
             if self.users.get(user) != password:
                 self.asked.append((user, scope))
                 return self.reply(handler, 401, {"details": "incorrect username or password"})
+        self.grant(handler, user, scope, "token")
+
+    def exchange(self, handler):
+        """OAuth2's refresh_token grant, as the distribution specification has it."""
+        form = {key: values[0] for key, values in urllib.parse.parse_qs(handler.rfile.read(int(handler.headers["Content-Length"])).decode()).items()}
+        user = self.identities.get(form.get("refresh_token"))
+        right = handler.headers["Content-Type"] == "application/x-www-form-urlencoded" and form.get("grant_type") == "refresh_token" and form.get("client_id") and form.get("service") == "scenarios"
+        if not right or user is None or handler.headers.get("Authorization"):
+            self.asked.append((user, form.get("scope")))
+            return self.reply(handler, 400 if not right else 401, {"error": "invalid_request" if not right else "invalid_grant"})
+        self.grant(handler, user, form.get("scope", ""), "access_token")
+
+    def grant(self, handler, user, scope, member):
         self.asked.append((user, scope))
         _, repository, actions = scope.split(":") if scope else ("", "", "")
         allowed = actions.split(",") if user else ["pull"] if repository in self.public else []
         access = [{"type": "repository", "name": repository, "actions": allowed}] if allowed else []
-        self.reply(handler, 200, {"token": self.token(user or "", access), "expires_in": self.lasts})
+        self.reply(handler, 200, {member: self.token(user or "", access), "expires_in": self.lasts})
 
     def reply(self, handler, status, body):
         data = json.dumps(body).encode()

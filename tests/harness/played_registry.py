@@ -11,8 +11,8 @@ import threading
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
-def digest(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+def digest(data, algorithm="sha256"):
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 class PlayedRegistry:
@@ -21,6 +21,7 @@ class PlayedRegistry:
     def __init__(self, repository="krkn-chaos/krkn-hub", tls=False):
         self.repository, self.tls = repository, tls
         self.answers, self.seen, self.tags = {}, [], []  # seen: (path, Authorization)
+        self.bodies = []  # of those that were posted
         self.lock, self.inside, self.at_once = threading.Lock(), 0, 0
         self.slow = 0  # seconds that each answer takes
         self.away = False  # connections are closed without an answer
@@ -32,7 +33,10 @@ class PlayedRegistry:
             disable_nagle_algorithm = True  # head and body are two packets
 
             def do_GET(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 with registry.lock:
+                    if self.command == "POST":
+                        registry.bodies.append(body)
                     registry.seen.append((self.path, self.headers.get("Authorization")))
                     registry.inside += 1
                     registry.at_once = max(registry.at_once, registry.inside)
@@ -52,13 +56,13 @@ class PlayedRegistry:
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                if self.command == "GET":
+                if self.command != "HEAD":
                     self.wfile.write(body)
                 if headers.get("Content-Length", str(len(body))) != str(len(body)):
                     registry.gate.wait(60)  # as if there were more to come
                     self.close_connection = True
 
-            do_HEAD = do_GET
+            do_HEAD = do_POST = do_GET
 
             def log_message(self, *_):
                 pass
@@ -100,12 +104,13 @@ class PlayedRegistry:
     def blob_path(self, name):
         return f"/v2/{self.repository}/blobs/{name}"
 
-    def put(self, tag, labels):
+    def put(self, tag, labels, algorithm="sha256"):
         """An image with these labels. Returns the digest of its manifest and the path of its configuration."""
         config = json.dumps({"created": "2026-01-02T03:04:05Z", "config": {"Labels": labels}}).encode()
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": digest(config), "size": len(config)}, "layers": []}).encode()
-        self.answers[self.blob_path(digest(config))] = (200, {}, config)
-        for reference in (tag, digest(manifest)):
-            self.answers[self.manifest_path(reference)] = (200, {"Content-Type": MANIFEST, "Docker-Content-Digest": digest(manifest)}, manifest)
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": digest(config, algorithm), "size": len(config)}, "layers": []}).encode()
+        name, blob = digest(manifest, algorithm), self.blob_path(digest(config, algorithm))
+        self.answers[blob] = (200, {}, config)
+        for reference in (tag, name):
+            self.answers[self.manifest_path(reference)] = (200, {"Content-Type": MANIFEST, "Docker-Content-Digest": name}, manifest)
         self.tags.append(tag)
-        return digest(manifest), self.blob_path(digest(config))
+        return name, blob

@@ -56,6 +56,17 @@ void say_how_whole(const Headers& headers, const json& answer) {
                  cell(failed.at("message"), 500).c_str());
 }
 
+const std::vector<Column> scenario_columns = {{"NAME", "name"},
+                                              {"REGISTRY", "registry"},
+                                              {"MODIFIED", "lastModified"},
+                                              {"REFERENCE", "reference", true},
+                                              {"SIZE", "size", true},
+                                              {"DIGEST", "digest", true},
+                                              {"TITLE", "title"}};
+/// Of a registry that the command names: its list tells no titles, and there is but one.
+const std::vector<Column> private_columns = {
+    {"NAME", "name"}, {"MODIFIED", "lastModified"}, {"SIZE", "size", true}, {"DIGEST", "digest", true}, {"REFERENCE", "reference"}};
+
 const std::vector<Column> field_columns = {{"VARIABLE", "variable"},
                                            {"TYPE", "type"},
                                            {"REQUIRED", "required"},
@@ -104,17 +115,11 @@ int scenarios(const Settings& s, const RegistryChoice& registry, const std::stri
   if (registry.is_private()) {
     for (json& row : answer["scenarios"]) row["reference"] = image_repository(registry) + ":" + row.value("name", "");
   }
-  print_rows(s,
-             {{"NAME", "name"},
-              {"REGISTRY", "registry"},
-              {"MODIFIED", "lastModified"},
-              {"REFERENCE", "reference", true},
-              {"SIZE", "size", true},
-              {"DIGEST", "digest", true},
-              {"TITLE", "title"}},
-             answer.at("scenarios"), "name", answer);
+  print_rows(s, registry.is_private() ? private_columns : scenario_columns, answer.at("scenarios"), "name", answer);
   say_how_whole(headers, answer);
-  if (!word.empty() && answer["scenarios"].empty()) std::fprintf(stderr, "operonctl: no scenario with '%s'\n", cell(word).c_str());
+  if (!word.empty() && answer["scenarios"].empty())
+    std::fprintf(stderr, "operonctl: no scenario with '%s'%s\n", cell(word).c_str(),
+                 registry.is_private() ? " in its name; titles are not in a private registry's list" : "");
   return exit_ok;
 }
 

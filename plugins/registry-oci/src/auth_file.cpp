@@ -41,7 +41,8 @@ std::string key_of(std::string name) {
 }
 
 Credentials login_of(const json& entry, const std::string& name) {
-  Credentials login{text_at(entry, "username"), text_at(entry, "password"), text_at(entry, "registrytoken")};
+  Credentials login{text_at(entry, "username"), text_at(entry, "password"), text_at(entry, "registrytoken"),
+                    text_at(entry, "identitytoken")};
   if (const auto packed = text_at(entry, "auth"); !packed.empty()) {
     const auto both = operon::base64_decode(packed);
     const auto colon = both ? both->find(':') : std::string::npos;
@@ -52,12 +53,34 @@ Credentials login_of(const json& entry, const std::string& name) {
   return login;
 }
 
+/// Of the host whose login is wanted; null = it is in the file, or nowhere.
+const char* helper_of(const json& file, const std::string& host) {
+  if (const auto helpers = file.find("credHelpers"); helpers != file.end() && helpers->is_object()) {
+    for (const auto& [name, helper] : helpers->items()) {
+      if (key_of(name) == host && helper.is_string() && !helper.get_ref<const std::string&>().empty()) return "credHelpers";
+    }
+  }
+  return text_at(file, "credsStore").empty() ? nullptr : "credsStore";
+}
+
+/// A helper is a program, and a file does not make us run one. To go on as nobody would look like a wrong password, or worse, work.
+void refuse_helper(const json& file, const Address& address) {
+  const char* helper = helper_of(file, with_one_hub(address.registry));
+  if (helper == nullptr) return;
+  throw Error(Code::invalid_argument,
+              "the login for " + address.registry + " is left to a credential helper (" + helper +
+                  "), which is a program and is not run from here: put the login into the file itself (auths), as " +
+                  "'docker login' does without a helper and 'kubectl create secret docker-registry' always, or " + "remove " + helper +
+                  " to ask anonymously");
+}
+
 }  // namespace
 
 Credentials credentials_of(std::string_view auth_file, const Address& address) {
   const json file = json::parse(auth_file, nullptr, false);
   if (!file.is_object()) throw Error(Code::invalid_argument, "the file of logins is no JSON object");
   const auto auths = file.find("auths");
+  if (auths == file.end()) refuse_helper(file, address);
   if (auths == file.end() || !auths->is_object()) throw Error(Code::invalid_argument, "the file of logins has no object 'auths'");
   const std::string wanted = with_one_hub(address.name());
   std::string best;
@@ -69,6 +92,7 @@ Credentials credentials_of(std::string_view auth_file, const Address& address) {
     best = key;
     login = login_of(entry, name);
   }
+  if (!login.known()) refuse_helper(file, address);
   return login;
 }
 

@@ -44,7 +44,7 @@ int64_t sum(int64_t a, int64_t b) {
 
 std::string digest_at(const json& descriptor, const std::string& what) {
   std::string digest = text_at(descriptor, "digest");
-  if (!is_digest(digest)) wrong(what, "a descriptor without a sha256 digest");
+  if (!is_digest(digest)) wrong(what, "a descriptor without a sha256 or sha512 digest");
   return digest;
 }
 

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "hub.hpp"
 #include "logins.hpp"
 #include "operon/scenario_image/answers.hpp"
 #include "operon/scenario_image/names.hpp"
@@ -76,6 +77,7 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
       own->skip_tls = c.value("skipTls", false);
       if (c.contains("caFile")) own->ca_bundle = si::read_small_file(c.at("caFile").get<std::string>());
       check_address(*own, keys_of_a_configuration);
+      own = completed(std::move(*own));
       logins = std::make_unique<Logins>(host, c.value("authFile", ""), c.value("authSecret", ""), *own);
     }
     static RepositoriesOptions options_of(const nlohmann::json& c) {
@@ -105,6 +107,7 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
     if (named) {
       place.address = {named->registry_url, named->repository, named->insecure, named->skip_tls, {}};
       check_address(place.address, keys_of_a_request);
+      place.address = completed(std::move(place.address));
       login = {named->username, named->password, named->token};
     } else {
       if (!configured.own)
@@ -119,8 +122,9 @@ class RegistryOci final : public operon::sdk::ScenarioRegistry {
     return place;
   }
 
-  Scenario answer(const Call& call, const ScenarioRequest& request, bool of_the_base) {
+  Scenario answer(const Call& call, ScenarioRequest request, bool of_the_base) {
     const auto configured = get();
+    request.reference = completed_reference(request.reference);
     const Place place = place_of(call, *configured, request.registry);
     const std::string repository = place.address.name();
     const auto entry = place.catalogue->find(si::name_of(repository, request), si::Patience(call, otherwise), request.digest);

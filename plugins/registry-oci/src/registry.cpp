@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "challenge.hpp"
 #include "digest.hpp"
@@ -119,7 +120,7 @@ Registry::Registry(std::shared_ptr<Transport> transport, Address address, Creden
       limits_(limits) {
   if (!credentials_.token.empty()) {
     authorization_ = "Bearer " + credentials_.token;
-  } else if (!credentials_.username.empty()) {
+  } else if (may_be_basic()) {
     authorization_ = basic();
   }
 }
@@ -170,7 +171,7 @@ HttpAnswer Registry::ask(const Wanted& wanted, const Patience& patience) {
 }
 
 void Registry::refuse(const Wanted& wanted, const HttpAnswer& answer) const {
-  const bool known = !credentials_.token.empty() || !credentials_.username.empty();
+  const bool known = credentials_.known();
   switch (answer.status) {
     case 401:
       throw Error(
@@ -192,9 +193,30 @@ std::string Registry::authorization_for(const std::string& header, const std::st
       if (!credentials_.token.empty()) return "Bearer " + credentials_.token;
       return "Bearer " + fetch_token(challenge.parameters, refused, patience);
     }
-    if (challenge.scheme == "basic" && !credentials_.username.empty()) return basic();
+    if (challenge.scheme == "basic" && may_be_basic()) return basic();
   }
   return {};
+}
+
+/// By GET with a password or without anything; an identity token is exchanged by POST (the distribution specification's OAuth2 flow).
+HttpRequest Registry::token_request(const std::string& realm, const std::string& scope, const std::string& service) const {
+  HttpRequest request;
+  std::string query = "scope=" + escaped(scope);
+  if (!service.empty()) query += "&service=" + escaped(service);
+  if (credentials_.identity_token.empty()) {
+    request.url = realm + (realm.find('?') == std::string::npos ? "?" : "&") + query;
+    if (may_be_basic()) request.headers["Authorization"] = basic();
+  } else {
+    request.method = "POST";
+    request.url = realm;
+    request.headers["Content-Type"] = "application/x-www-form-urlencoded";
+    request.body = "grant_type=refresh_token&client_id=operon&" + query + "&refresh_token=" + escaped(credentials_.identity_token);
+  }
+  request.timeout = limits_.request_ms_max;
+  request.body_bytes_max = token_answer_bytes_max;
+  request.ca_bundle = address_.ca_bundle;
+  request.skip_tls = address_.skip_tls;
+  return request;
 }
 
 std::string Registry::fetch_token(const std::map<std::string, std::string>& challenge, const std::string& refused,
@@ -206,7 +228,8 @@ std::string Registry::fetch_token(const std::map<std::string, std::string>& chal
   const std::string realm = of("realm");
   const std::string scope = of("scope").empty() ? "repository:" + address_.repository + ":pull" : of("scope");
   const std::string key = address_.registry + "\n" + realm + "\n" + scope + "\n" + credentials_.username + "\n" +
-                          digest_of(credentials_.password) + (address_.skip_tls ? "\nunchecked" : "") + digest_of(address_.ca_bundle);
+                          digest_of(credentials_.password) + digest_of(credentials_.identity_token) +
+                          (address_.skip_tls ? "\nunchecked" : "") + digest_of(address_.ca_bundle);
   if (auto token = tokens_->get(key)) {
     if ("Bearer " + *token != refused) return *token;
     tokens_->drop(key);  // it was taken back before its time
@@ -217,17 +240,9 @@ std::string Registry::fetch_token(const std::map<std::string, std::string>& chal
   const std::string realm_name = "token realm of registry " + address_.registry;
   if (!secure && !address_.plain_http)
     throw Error(Code::unavailable, realm_name + ": it is plain http while the registry is https: nothing is asked there");
-  HttpRequest request;
-  request.url = realm + (realm.find('?') == std::string::npos ? "?" : "&") + "scope=" + escaped(scope);
-  if (!of("service").empty()) request.url += "&service=" + escaped(of("service"));
-  if (!credentials_.username.empty()) request.headers["Authorization"] = basic();
-  request.timeout = limits_.request_ms_max;
-  request.body_bytes_max = token_answer_bytes_max;
-  request.ca_bundle = address_.ca_bundle;
-  request.skip_tls = address_.skip_tls;
   HttpAnswer answer;
   try {
-    answer = transport_->send(std::move(request), patience);
+    answer = transport_->send(token_request(realm, scope, of("service")), patience);
   } catch (const Error& e) {
     throw Error(e.code(), realm_name + ": " + e.what());
   }
@@ -245,7 +260,7 @@ std::string Registry::fetch_token(const std::map<std::string, std::string>& chal
 }
 
 std::vector<std::string> Registry::tags(const Patience& patience) {
-  std::vector<std::string> all;
+  std::set<std::string> all, pages;
   Wanted wanted;
   wanted.path = "/v2/" + address_.repository + "/tags/list?n=" + page_size;
   wanted.bytes_max = limits_.tags_bytes_max;
@@ -254,21 +269,24 @@ std::vector<std::string> Registry::tags(const Patience& patience) {
     const std::string what = where(wanted.path);
     const json page = parse_json(answer.body, what);
     const auto tags = page.find("tags");
-    size_t fresh = 0;
+    const size_t before = all.size();
+    bool usable = false;
     for (const auto& tag : tags == page.end() || !tags->is_array() ? json::array() : *tags) {
       if (!tag.is_string() || tag.get<std::string>().size() > 128 || !every(tag.get<std::string>(), "._-")) continue;
-      if (all.size() >= limits_.tags_max)
+      usable = true;
+      all.insert(tag.get<std::string>());
+      if (all.size() > limits_.tags_max)
         throw Error(Code::unavailable, what + ": more than " + std::to_string(limits_.tags_max) + " tags (tags_max)");
-      all.push_back(tag.get<std::string>());
-      ++fresh;
     }
     const std::string next = next_page(answer, address_.base(), what);
-    if (!next.empty() && (fresh == 0 || next == wanted.path)) throw Error(Code::data_loss, what + ": its list of tags has no end");
+    pages.insert(wanted.path);
+    // A page on which nothing can be used is followed; one that brings us no further is not.
+    const bool again = pages.count(next) != 0 || (usable && all.size() == before);
+    if (!next.empty() && (again || pages.size() >= limits_.tag_pages_max))
+      throw Error(Code::data_loss, what + ": its list of tags has no end");
     wanted.path = next;
   }
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
-  return all;
+  return {all.begin(), all.end()};
 }
 
 /// It becomes a part of a path: nothing else than a tag or digest is asked for.
@@ -297,8 +315,8 @@ Registry::Fetched Registry::manifest(const std::string& tag_or_digest, const Pat
   const HttpAnswer answer = ask(wanted, patience);
   Fetched fetched;
   const std::string signed_text = signed_part(answer.body);  // nothing but what the digest is of is read
-  fetched.digest = digest_of(signed_text);
   const std::string told = is_digest(tag_or_digest) ? tag_or_digest : header_of(answer, "docker-content-digest");
+  fetched.digest = digest_like(told, signed_text);
   if (!told.empty() && told != fetched.digest)
     throw Error(Code::data_loss, where(wanted.path) + ": the manifest has digest " + fetched.digest + " and not " + told);
   fetched.manifest = read_manifest(signed_text, header_of(answer, "content-type"), where(wanted.path));
@@ -310,9 +328,8 @@ std::string Registry::blob(const std::string& digest, const Patience& patience) 
   wanted.path = "/v2/" + address_.repository + "/blobs/" + digest;
   wanted.bytes_max = limits_.config_bytes_max;
   HttpAnswer answer = ask(wanted, patience);
-  if (digest_of(answer.body) != digest)
-    throw Error(Code::data_loss,
-                where(wanted.path) + ": the blob has digest " + digest_of(answer.body) + " and not the one it was asked by");
+  if (const auto present = digest_like(digest, answer.body); present != digest)
+    throw Error(Code::data_loss, where(wanted.path) + ": the blob has digest " + present + " and not the one it was asked by");
   return std::move(answer.body);
 }
 

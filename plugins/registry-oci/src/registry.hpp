@@ -20,7 +20,10 @@ using operon::scenario_image::Transport;
 
 struct Credentials {
   std::string username, password;
-  std::string token;  ///< sent as it is, as Bearer
+  std::string token;             ///< sent as it is, as Bearer
+  std::string identity_token{};  ///< for realms alone, which give tokens for it (OAuth2's refresh token); then there is no password
+
+  bool known() const { return !username.empty() || !token.empty() || !identity_token.empty(); }
 };
 
 struct Address {
@@ -39,6 +42,7 @@ struct RegistryLimits {
   size_t config_bytes_max = 8u << 20;
   size_t tags_bytes_max = 4u << 20;  ///< of a page of tags
   size_t tags_max = 10'000;
+  unsigned tag_pages_max = 1'000;
   std::chrono::milliseconds request_ms_max{30'000};
 };
 
@@ -97,11 +101,13 @@ class Registry {
   operon::sdk::HttpAnswer ask_once(const Wanted&, const std::string& authorization, const Patience&);
   std::string authorization_for(const std::string& header, const std::string& refused, const Patience&);
   std::string fetch_token(const std::map<std::string, std::string>& challenge, const std::string& refused, const Patience&);
+  operon::sdk::HttpRequest token_request(const std::string& realm, const std::string& scope, const std::string& service) const;
   [[noreturn]] void refuse(const Wanted&, const operon::sdk::HttpAnswer&) const;
   Fetched manifest(const std::string& tag_or_digest, const Patience&);
   std::string blob(const std::string& digest, const Patience&);
   std::string where(const std::string& path) const;
   std::string basic() const;
+  bool may_be_basic() const { return !credentials_.username.empty() && credentials_.identity_token.empty(); }
 
   const std::shared_ptr<Transport> transport_;
   const Address address_;

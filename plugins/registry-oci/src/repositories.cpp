@@ -39,9 +39,9 @@ class RegistrySource final : public si::Source {
 
 std::string key_of(const Address& address, const Credentials& login) {
   std::string key;
-  for (const auto& part :
-       {address.registry, address.repository, std::string(address.plain_http ? "http" : "https"),
-        std::string(address.skip_tls ? "unchecked" : "checked"), address.ca_bundle, login.username, login.password, login.token})
+  for (const auto& part : {address.registry, address.repository, std::string(address.plain_http ? "http" : "https"),
+                           std::string(address.skip_tls ? "unchecked" : "checked"), address.ca_bundle, login.username, login.password,
+                           login.token, login.identity_token})
     key += std::to_string(part.size()) + ":" + part;
   return digest_of(key);
 }

@@ -48,15 +48,17 @@ std::vector<Tag> Quay::tags(const Patience& patience) {
   std::set<std::string> names;
   for (unsigned page = 1;; ++page) {
     const std::string path = tags_path("limit=100&page=" + std::to_string(page));
-    TagPage read = read_tags(get(path, patience), where(path));
+    const TagPage read = read_tags(get(path, patience), where(path));
     const size_t before = all.size();
-    for (auto& tag : read.tags) {
-      if (names.insert(tag.name).second) all.push_back(std::move(tag));
+    for (const auto& tag : read.tags) {
+      if (names.insert(tag.name).second) all.push_back(tag);
     }
     if (all.size() > limits_.tags_max)
       throw Error(Code::unavailable, where(path) + ": more than " + std::to_string(limits_.tags_max) + " tags (tags_max)");
     if (!read.more) break;
-    if (all.size() == before || page >= limits_.pages_max) throw Error(Code::data_loss, where(path) + ": its list of tags has no end");
+    // A page on which nothing can be used is followed by another; one that repeats the one before is not.
+    const bool again = !read.tags.empty() && all.size() == before;
+    if (again || page >= limits_.pages_max) throw Error(Code::data_loss, where(path) + ": its list of tags has no end");
   }
   std::sort(all.begin(), all.end(), [](const Tag& a, const Tag& b) { return a.name < b.name; });
   return all;

@@ -1,6 +1,7 @@
 """registry-oci against a real registry: every kind of manifest, logins, caching, what is broken in it."""
 
 import base64
+import itertools
 import json
 import tempfile
 import unittest
@@ -39,6 +40,7 @@ class Kinds(unittest.TestCase):
         push(REPOSITORY, "switched-off", labels("Off", **{"krknctl.is_a_scenario": "false"}))
         push(REPOSITORY, "broken", labels("Broken", **{"krknctl.input_fields": "[{]"}))
         push(REPOSITORY, "oci.sig", labels("Signature"))
+        cls.digests["baseless"] = push(REPOSITORY, "baseless", labels("Baseless", **{"krknctl.input_fields.global": "[{]"}))
         cls.host = cls.enterClassContext(host_of(cls.registry))
 
     def test_all_kinds_are_listed_and_nothing_else(self):
@@ -49,7 +51,7 @@ class Kinds(unittest.TestCase):
         self.assertIn("label krknctl.input_fields is not JSON", self.host.log_text())
 
     def test_detail_and_globals_of_each(self):
-        for name in self.digests:
+        for name in self.digests.keys() - {"baseless"}:
             with self.subTest(name):
                 detail = self.host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"})
                 self.assertEqual(200, detail.status, detail)
@@ -64,6 +66,19 @@ class Kinds(unittest.TestCase):
         broken = self.host.api("POST", "/scenarios/detail/broken", {"registry": "hub"})
         self.assertIn("label krknctl.input_fields is not JSON", broken.text)
         self.assertEqual(502, broken.status)  # the image's fault, not the request's
+
+    def test_globals_that_make_no_sense_leave_the_scenario_alone(self):
+        self.host.api("POST", "/scenarios", {"registry": "hub"})
+        self.host.api("POST", "/scenarios", {"registry": "hub"})
+        said = [line for line in self.host.log_text().splitlines() if "scenario without its globals" in line and '"instance":"hub"' in line]
+        self.assertEqual(1, len(said), said)
+        self.assertIn('"tag":"baseless"', said[0])
+        self.assertIn("label krknctl.input_fields.global is not JSON", said[0])
+        detail = self.host.api("POST", "/scenarios/detail/baseless", {"registry": "hub"})
+        self.assertEqual([f["name"] for f in FIELDS], [f["name"] for f in detail.json["fields"]])
+        globals_ = self.host.api("POST", "/scenarios/globals/baseless", {"registry": "hub"})
+        self.assertEqual(502, globals_.status, globals_)
+        self.assertIn("label krknctl.input_fields.global is not JSON", globals_.json["message"])
 
     def test_a_warm_list_asks_nothing(self):
         self.host.api("POST", "/scenarios", {"registry": "hub"})
@@ -116,6 +131,31 @@ class Logins(unittest.TestCase):
                 self.assertEqual({(None, "repository:public/hub:pull")}, set(realm.asked))
                 self.assertEqual(1, len(realm.asked), "one token serves for all")
 
+    def test_an_identity_token_is_exchanged_at_the_realm(self):
+        with TokenServer(dict([self.LOGIN]), identities={"canary-identity": "ann"}) as realm, ImageRegistry(token=realm.settings()) as registry:
+            registry.push("private/hub", "cpu-hog", labels("CPU Hog"), login=self.LOGIN)
+            for identity, status in (("canary-identity", 200), ("canary-wrong", 502)):
+                file = self.auth_file(registry)
+                file.write_text(json.dumps({"auths": {registry.name: {"auth": base64.b64encode(b"<token>:").decode(), "identitytoken": identity}}}))
+                realm.asked.clear()
+                with host_of(registry, "plugins.hub.config.repository=private/hub", f"plugins.hub.config.authFile={file}") as host:
+                    answer = host.api("POST", "/scenarios", {"registry": "hub"})
+                    self.assertEqual(status, answer.status, answer)
+                    if status == 200:
+                        self.assertEqual(["cpu-hog"], names(answer))
+                        self.assertEqual([("ann", "repository:private/hub:pull")], realm.asked, "one token serves for all")
+                    self.assertNotIn("canary", answer.text + host.log_text())
+
+    def test_a_login_that_is_left_to_a_credential_helper_is_no_anonymous_one(self):
+        with ImageRegistry() as registry:
+            file = self.auth_file(registry)
+            with host_of(registry, f"plugins.hub.config.authFile={file}") as host:
+                file.write_text(json.dumps({"credsStore": "desktop", "auths": {registry.name: {}}}))
+                answer = host.api("POST", "/scenarios", {"registry": "hub"})
+                self.assertEqual(502, answer.status, answer)
+                self.assertIn("is left to a credential helper (credsStore)", answer.json["message"])
+                self.assertIn("put the login into the file itself (auths)", answer.json["message"])
+
 
 class Strange(unittest.TestCase):
     """What a well-behaved registry does not do, by a server that answers as it is told."""
@@ -151,6 +191,33 @@ class Strange(unittest.TestCase):
         self.answers[self.tags] = (200, {"Link": f'<{self.tags}?n=500>; rel="next"'}, b'{"tags":["a"]}')
         self.refused("has no end")
 
+    def test_a_page_of_nothing_is_followed(self):
+        pages = {"": (["no tag", 5], "a"), "a": ([], "b"), "b": (["x"], None)}
+
+        def page(path):
+            tags, following = pages[path.partition("last=")[2]]
+            return 200, {"Link": f'<{self.tags}?last={following}>; rel="next"'} if following else {}, json.dumps({"tags": tags}).encode()
+        self.answers[self.tags] = page
+        self.played.put("x", labels("X"))
+        self.assertEqual(["x"], names(self.listed()))
+
+    def test_pages_that_lead_in_a_circle_or_say_the_same_for_ever(self):
+        circle = {"": "a", "a": "b", "b": "a"}
+        for tags, following in (([], lambda last: circle[last]), (["a"], lambda last: last + "x")):
+            with self.subTest(tags):
+                self.played.seen.clear()
+                self.answers[self.tags] = lambda path: (200, {"Link": f'<{self.tags}?last={following(path.partition("last=")[2])}>; rel="next"'}, json.dumps({"tags": tags}).encode())
+                answer = self.host.api("POST", "/scenarios", {"registryUrl": self.name, "scenarioRepository": REPOSITORY, "insecure": True, "username": "a", "password": str(tags)})
+                self.assertEqual(502, answer.status, answer)
+                self.assertIn("its list of tags has no end", answer.json["message"])
+                self.assertLessEqual(len(self.played.seen), 3)
+
+    def test_pages_of_nothing_for_ever(self):
+        n = itertools.count()
+        self.answers[self.tags] = lambda _: (200, {"Link": f'<{self.tags}?last=t{next(n)}>; rel="next"'}, b'{"tags":[]}')
+        self.refused("its list of tags has no end")
+        self.assertEqual(1000, len(self.played.seen))
+
     def test_a_next_page_elsewhere(self):
         self.answers[self.tags] = (200, {"Link": '<http://169.254.169.254/latest>; rel="next"'}, b'{"tags":["a"]}')
         self.refused("the next page is elsewhere")
@@ -160,6 +227,21 @@ class Strange(unittest.TestCase):
         self.answers[f"/v2/{REPOSITORY}/manifests/a"] = (200, {"Docker-Content-Digest": "sha256:" + "0" * 64}, b'{"schemaVersion":2}')
         self.assertEqual([], names(self.listed()))
         self.assertIn("and not sha256:0000", self.host.log_text())
+
+    def test_digests_by_sha512(self):
+        right, _ = self.played.put("right", labels("Right"), "sha512")
+        wrong, _ = self.played.put("wrong", labels("Wrong"), "sha512")
+        _, blob = self.played.put("other-blob", labels("Other"), "sha512")
+        path = self.played.manifest_path("wrong")
+        status, headers, body = self.answers[path]
+        self.answers[path] = self.answers[self.played.manifest_path(wrong)] = (status, headers, body + b" ")
+        self.answers[blob] = (200, {}, b"{}")
+        self.assertEqual(["right"], names(self.listed()))
+        log = self.host.log_text()
+        self.assertIn(f"and not {wrong}", log)
+        self.assertIn("the blob has digest sha512:", log)
+        for name in ("right", right):
+            self.assertEqual(right, self.host.api("POST", f"/scenarios/detail/{name}", {"registry": "hub"}).json["digest"])
 
     def test_deep_and_large_documents(self):
         self.answers[self.tags] = (200, {}, b'{"tags":["deep","large"]}')
@@ -182,6 +264,21 @@ class Strange(unittest.TestCase):
             with self.subTest(header):
                 self.answers[self.tags] = (401, {"WWW-Authenticate": header}, b"")
                 self.refused()
+
+
+class DockerHub(unittest.TestCase):
+    def test_a_short_name_is_one_of_its_library(self):
+        """Docker Hub is played by the proxy that the host is told to use."""
+        with PlayedRegistry("library/nginx") as proxy:
+            proxy.put("web", labels("Web"))
+            hub = {f"http://registry-1.docker.io{path}": answer for path, answer in proxy.answers.items()}
+            proxy.answers.update(hub, **{f"http://registry-1.docker.io{proxy.tags_path}": (200, {}, b'{"tags":["web"]}')})
+            sets = ["plugins.hub.plugin=registry-oci", "plugins.hub.config.registry=docker.io", "plugins.hub.config.repository=nginx", "plugins.hub.config.insecure=true"]
+            with Host(sets=sets, env={"http_proxy": f"http://{proxy.name}", "no_proxy": ""}) as host:
+                listed = host.api("GET", "/operon/v1/scenarios?registry=hub")
+                self.assertEqual(["docker.io/library/nginx:web"], [one["reference"] for one in listed.json["scenarios"]], listed)
+                named = host.api("POST", "/scenarios", {"registryUrl": "index.docker.io", "scenarioRepository": "nginx", "insecure": True})
+                self.assertEqual(["web"], names(named))
 
 
 if __name__ == "__main__":

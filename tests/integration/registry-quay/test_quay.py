@@ -142,6 +142,12 @@ class AtQuay(unittest.TestCase):
             self.assertIn(words, refused.text)
             self.assertIn(f'"tag":"{name}"', host.log_text())
 
+    def test_a_page_of_nothing_is_followed(self):
+        self.quay.add("one", labels("One"))
+        pages = [{"tags": [{"name": "no tag"}, 5], "has_additional": True}, {"tags": [], "has_additional": True}, {"tags": self.quay.tags}]
+        self.quay.page = lambda query: json.dumps(pages[int(query["page"][0]) - 1]).encode()
+        self.assertEqual(["one"], [one["name"] for one in self.listed(self.host())])
+
     def test_lists_that_never_end_and_pages_that_are_none(self):
         self.quay.add("one", labels("One"))
         again, page = self.quay.page, iter(range(10**6))

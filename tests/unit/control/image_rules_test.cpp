@@ -81,6 +81,18 @@ TEST_CASE("an image is within a registry, or a part of it, by whole names") {
   CHECK_FALSE(within("quay.io/krkn-chaos", "quay.io/krkn-chaos/krkn-hub"));
 }
 
+TEST_CASE("Docker Hub's own repositories, by the short names that a request may give its registry") {
+  const auto allowed = [](const char* place, const char* host, const char* repository) {
+    return refusal([&] {
+             require_allowed({{place}, false}, kinds::scenario_registry::AdhocRegistry{host, repository, "", "", ""});
+           }) == "taken";
+  };
+  CHECK(allowed("docker.io/library", "index.docker.io", "busybox"));
+  CHECK_FALSE(allowed("docker.io/busybox", "docker.io", "busybox"));
+  CHECK(allowed("docker.io/team", "docker.io", "team/x"));
+  CHECK(allowed("quay.io/busybox", "quay.io", "busybox"));
+}
+
 TEST_CASE("only images of the registries that are listed may run") {
   const ImageRules rules{{"quay.io/krkn-chaos", "localhost:5000"}, false};
   const auto said = [&](const std::string& image) { return refusal([&] { require_allowed(rules, request(image)); }); };

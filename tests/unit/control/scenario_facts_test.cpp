@@ -148,6 +148,21 @@ TEST_CASE("values are checked, defaulted, and a bad one is named by its variable
   CHECK(value_refusal(facts, t.request) == "9 environment.LEVEL");
 }
 
+TEST_CASE("globals that make no sense leave the scenario's own fields to be checked") {
+  Bench t;
+  t.validation = Validation::required;
+  auto& broken = *t.plugins.add("one");
+  test::make_registry(broken);
+  broken.on(kinds::scenario_registry::id, "globals", [](const std::string&, const test::FakeInstance::Emit&) -> std::string {
+    throw Error(Code::data_loss, "label krknctl.input_fields.global is not JSON");
+  });
+  const auto facts = t.ask();
+  CHECK(facts.known);
+  CHECK(facts.globals.empty());
+  t.request.environment = {{"COUNT", "many"}};
+  CHECK(value_refusal(facts, t.request) == "9 environment.COUNT");
+}
+
 TEST_CASE("an image carries its globals' defaults itself, so they are not added") {
   Bench t;
   test::make_registry(*t.plugins.add("one"));

@@ -69,6 +69,21 @@ TEST_CASE("an API server's JSON is read as any other, values, kinds and errors a
   }
 }
 
+TEST_CASE("half of a surrogate pair is refused, in values and in names; a whole one is read") {
+  for (const char* half : {R"(\ud800)", R"(\udbff)", R"(\udc00)", R"(\udfff)", R"(\ud800x)", R"(\ud800\n)", R"(\ud800\ud800)",
+                           R"(\ud800\u0041)", R"(\udc00\ud800)", R"(\ud83d\ude00\ud83d)"}) {
+    INFO(half);
+    for (const std::string& text : {R"({"metadata":{"name":")" + std::string(half) + R"("}})", R"({"a)" + std::string(half) + R"(":1})"}) {
+      CHECK_THROWS_WITH(parse_answer(text, {}), Catch::Matchers::Contains("surrogate"));
+      CHECK_THROWS_WITH(parse_answer(text, {}, ManagedFields::leave_out), Catch::Matchers::Contains("surrogate"));
+    }
+  }
+  CHECK(parse_answer(R"(["\ud83d\ude00"])", {}) == json{"\xf0\x9f\x98\x80"});
+  CHECK(parse_answer(R"(["\ufffd"])", {}) == json{"\xef\xbf\xbd"});
+  // Left out is left out: nobody reads it.
+  CHECK_THROWS_AS(parse_answer(R"({"metadata":{"managedFields":"\ud800"}})", {}, ManagedFields::leave_out), operon::Error);
+}
+
 TEST_CASE("managed fields can be left out, where they are an object's own") {
   const std::string text =
       R"({"metadata":{"managedFields":[{"manager":"m"}],"name":"n"},"spec":{"metadata":{"managedFields":[1]}},"managedFields":2})";

@@ -148,6 +148,29 @@ TEST_CASE("an answer that is announced too large is not waited for") {
   CHECK(client.fetch(head).status == 200);
 }
 
+TEST_CASE("what comes with a redirect may be too large; where it leads is asked") {
+  for (const bool announced : {true, false}) {
+    INFO(announced);
+    const std::string length = announced ? "Content-Length: 10737418240\r\n" : "";
+    std::string location = "Location: /there\r\n";
+    WebServer server([&](const std::string& request) {
+      return request.find(" /there ") != std::string::npos
+                 ? answer(200, "ok")
+                 : "HTTP/1.1 302 X\r\n" + length + location + "\r\n" + (announced ? "x" : std::string(4096, 'x'));
+    });
+    Client client;
+    auto request = get(server.url());
+    request.response_bytes_max = 1024;
+    CHECK(client.fetch(request).body == "ok");
+    location = "Location: file:///etc/passwd\r\n";
+    CHECK_THAT(failure(client, request).what(), Contains("the answer is larger than 1"));
+    location = "Location: /\r\n";
+    CHECK_THAT(failure(client, request).what(), Contains("more than 5 redirects"));
+    request.follow_redirects = false;
+    CHECK_THAT(failure(client, request).what(), Contains("the answer is larger than 1"));
+  }
+}
+
 TEST_CASE("link-local addresses are not asked where that is not wanted, nor after a redirect") {
   WebServer server([](const std::string&) { return answer(302, "", "Location: http://169.254.169.254/latest\r\n"); });
   Client client;

@@ -21,11 +21,11 @@ class WebServer {
   /// Gets a request whole (head and body), returns the answer's bytes; empty = say nothing and keep the connection open until the end.
   using Answer = std::function<std::string(const std::string& request)>;
 
-  explicit WebServer(Answer answer) : answer_(std::move(answer)) {
+  explicit WebServer(Answer answer, in_addr_t where = INADDR_LOOPBACK) : answer_(std::move(answer)) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(where);
     bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address);
     listen(listener_, 64);
     socklen_t size = sizeof address;
@@ -46,6 +46,7 @@ class WebServer {
   }
 
   std::string url(const std::string& path = "/") const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
+  uint16_t port() const { return port_; }
   std::vector<std::string> requests() const {
     std::lock_guard lock(mutex_);
     return requests_;

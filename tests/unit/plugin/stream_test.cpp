@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include "tests/unit/plugin/fixture.hpp"
 
 using namespace operon;
@@ -50,6 +52,31 @@ TEST_CASE("what the caller's function throws ends the stream and arrives at the 
                                    }),
                     "enough");
   CHECK(n == 3);
+}
+
+TEST_CASE("a caller who waits sleeps through the chunks") {
+  Host host;
+  host.load();
+  const auto sleeps = [] {
+    rusage used{};
+    getrusage(RUSAGE_THREAD, &used);
+    return used.ru_nvcsw;
+  };
+  constexpr int chunks = 2'000;
+  int n = 0;
+  const auto before = sleeps();
+  CHECK_THROWS_WITH(host.one->call(host.verb("flood"), "{}", {},
+                                   [&](uint32_t, std::string_view) {
+                                     // Each takes long enough for somebody to wake up.
+                                     const auto until = std::chrono::steady_clock::now() + 50us;
+                                     while (std::chrono::steady_clock::now() < until) {
+                                     }
+                                     if (++n == chunks) throw std::runtime_error("enough");
+                                   }),
+                    "enough");
+  CHECK(n == chunks);
+  const auto slept = sleeps() - before;
+  CHECK(slept < chunks / 20);
 }
 
 TEST_CASE("an observer that is full stops the plugin at the buffer's limit and loses nothing") {

@@ -22,7 +22,7 @@ std::string packed(const std::string& login) {
 }  // namespace
 
 TEST_CASE("logins of a file, the longest entry that fits") {
-  const std::string file = R"({"credsStore":"desktop","auths":{
+  const std::string file = R"({"auths":{
     "registry.example":{"auth":")" +
                            packed("all:one") + R"("},
     "registry.example/team":{"auth":")" +
@@ -46,6 +46,31 @@ TEST_CASE("Docker Hub by each of its names") {
   CHECK(of(file, "docker.io.example").username.empty());
   CHECK(Address{"docker.io", "library/x", false, false, {}}.base() == "https://registry-1.docker.io");
   CHECK(Address{"registry.example:5000", "x", true, false, {}}.base() == "http://registry.example:5000");
+}
+
+TEST_CASE("an identity token stands beside what docker writes for a user") {
+  const std::string file =
+      R"({"auths":{"r.example":{"auth":")" + packed("00000000-0000-0000-0000-000000000000:") + R"(","identitytoken":"canary"}}})";
+  CHECK(of(file, "r.example").identity_token == "canary");
+  CHECK(of(file, "r.example").known());
+}
+
+TEST_CASE("a login that is left to a credential helper is no anonymous one") {
+  const std::string told =
+      "the login for r.example is left to a credential helper (credsStore), which is a program and is not run from here: put the login "
+      "into "
+      "the file itself (auths), as 'docker login' does without a helper and 'kubectl create secret docker-registry' always, or remove "
+      "credsStore to ask anonymously";
+  for (const char* file :
+       {R"({"credsStore":"desktop"})", R"({"credsStore":"desktop","auths":{}})", R"({"credsStore":"desktop","auths":{"r.example":{}}})"}) {
+    INFO(file);
+    CHECK_THROWS_WITH(of(file, "r.example"), told);
+  }
+  CHECK_THROWS_WITH(of(R"({"auths":{},"credHelpers":{"https://r.example":"ecr-login"}})", "r.example"),
+                    Catch::Matchers::Contains("(credHelpers)"));
+  CHECK_THROWS_WITH(of(R"({"credHelpers":{"docker.io":"x"}})", "registry-1.docker.io"), Catch::Matchers::Contains("(credHelpers)"));
+  CHECK_FALSE(of(R"({"auths":{},"credHelpers":{"other.example":"ecr-login"}})", "r.example").known());
+  CHECK(of(R"({"credsStore":"desktop","auths":{"r.example":{"username":"ann","password":"pw"}}})", "r.example").username == "ann");
 }
 
 TEST_CASE("files of logins that make no sense are refused without a word of what is in them") {

@@ -34,6 +34,12 @@ TEST_CASE("digests") {
   CHECK(is_digest(some('a')));
   CHECK_FALSE(is_digest(some('A')));
   CHECK_FALSE(is_digest("sha512:" + std::string(64, 'a')));
+  CHECK_FALSE(is_digest("sha384:" + std::string(96, 'a')));
+  CHECK(is_digest("sha512:" + std::string(128, 'a')));
+  CHECK(digest_like("sha256:", "") == digest_of(""));
+  CHECK(digest_like("sha512:", "") ==
+        "sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af9"
+        "27da3e");
   CHECK_FALSE(is_digest(some('a') + "a"));
 }
 

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "operon/error.hpp"
+
 using namespace operon::scenario_image;
 
 namespace {
@@ -17,6 +19,21 @@ CatalogueEntry entry(Labels labels) {
 }
 
 }  // namespace
+
+TEST_CASE("a base that makes no sense: the scenario is there, its globals are an error that names the label") {
+  const auto one = entry({{"krknctl.title", "CPU Hog"},
+                          {"krknctl.input_fields", "[]"},
+                          {"krknctl.title.global", "Base"},
+                          {"krknctl.input_fields.global", "<html>"}});
+  CHECK(scenario_of("r.example/hub", one, false).title == "CPU Hog");
+  try {
+    scenario_of("r.example/hub", one, true);
+    FAIL("accepted");
+  } catch (const operon::Error& e) {
+    CHECK(e.code() == operon::Code::data_loss);
+    CHECK(std::string(e.what()) == "image r.example/hub 'cpu-hog': label krknctl.input_fields.global is not JSON");
+  }
+}
 
 TEST_CASE("a list tells titles and descriptions, but no long ones") {
   const auto told = summary_of("r.example/hub", entry({{"krknctl.title", "CPU Hog"}, {"krknctl.description", "Eats CPU"}}));

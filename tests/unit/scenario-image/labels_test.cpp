@@ -136,6 +136,25 @@ TEST_CASE("labels that make no sense say which") {
                     "label krknctl.title is larger than 1024 KiB (label_bytes_max)");
 }
 
+TEST_CASE("labels of the base that make no sense leave the scenario's own alone") {
+  Labels labels{{"krknctl.title", "CPU Hog"},
+                {"krknctl.input_fields", fields_json},
+                {"krknctl.title.global", "Krkn Base"},
+                {"krknctl.input_fields.global", "[{]"}};
+  auto read = read_labels(labels);
+  CHECK(read.listed());
+  CHECK(read.texts->fields.size() == 1);
+  CHECK_FALSE(read.globals);
+  CHECK(read.globals_failure == "label krknctl.input_fields.global is not JSON");
+  labels["krknctl.input_fields.global"] = R"([{"name":"a","type":"colour","variable":"A"}])";
+  CHECK_THAT(read_labels(labels).globals_failure, Catch::Matchers::StartsWith("label krknctl.input_fields.global: field 'a': "));
+  labels["krknctl.input_fields.global"] = "[]";
+  labels["krknctl.title.global"] = std::string(label_bytes_max + 1, 'x');
+  CHECK(read_labels(labels).globals_failure == "label krknctl.title.global is larger than 1024 KiB (label_bytes_max)");
+  labels["krknctl.title.global"] = "Krkn Base";
+  CHECK(read_labels(labels).globals_failure.empty());
+}
+
 TEST_CASE("a command of quotes and brackets that never end is read in one go") {
   for (const char* piece : {"krknctl.title=\"x ", "krknctl.title='x ", "krknctl.title=[x "}) {
     std::string command = "LABEL ";

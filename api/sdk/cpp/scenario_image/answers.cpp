@@ -37,6 +37,8 @@ sr::Scenario scenario_of(const std::string& repository, const CatalogueEntry& en
       throw Error(Code::data_loss, "image " + repository + " '" + entry.name + "': " + e.what());
     }
   }();
+  if (globals && !labels.globals_failure.empty())
+    throw Error(Code::data_loss, "image " + repository + " '" + entry.name + "': " + labels.globals_failure);
   const auto& texts = globals ? labels.globals : labels.texts;
   if (!texts) {
     throw Error(Code::not_found, globals ? "scenario '" + entry.name + "' has no globals"

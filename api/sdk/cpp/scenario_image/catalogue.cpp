@@ -26,6 +26,7 @@ struct Known {
   bool listed = false;                 ///< it is a scenario
   bool away = false;                   ///< the registry could not be reached, and nothing is wrong with the tag
   std::string failure, failed_digest;  ///< why it could not be read the last time, and what the list said it named
+  std::string globals_failure;         ///< why its base's labels make no sense
   TimePoint until;                     ///< looked at again after this
 
   bool current(const Tag& tag, TimePoint now) const {
@@ -258,7 +259,9 @@ Known Catalogue::State::look(const Tag& tag, const Patience& patience) {
                            : seen     ? source->digest_of_tag(tag.name, patience)
                                       : std::nullopt,
                            patience, true);
-    fresh.listed = read_labels(fresh.image->labels).listed();
+    const auto labels = read_labels(fresh.image->labels);
+    fresh.listed = labels.listed();
+    if (fresh.listed) fresh.globals_failure = labels.globals_failure;
     fresh.until = now() + limits.digest_ms_max;
   } catch (const Error& e) {
     note_away(e);
@@ -277,10 +280,11 @@ Known Catalogue::State::look(const Tag& tag, const Patience& patience) {
 
 void Catalogue::State::refresh(const Tag& tag) {
   const Known fresh = look(tag, Patience(limits.read_ms_max));
-  bool news = false, first_away = false;
+  bool news = false, first_away = false, globals_news = false;
   {
     std::lock_guard lock(mutex);
     Known& before = known[tag.name];
+    globals_news = !fresh.globals_failure.empty() && fresh.globals_failure != before.globals_failure && !stopped;
     news = !fresh.failure.empty() && !fresh.away && fresh.failure != before.failure && !stopped;
     first_away = fresh.away && !std::exchange(told_away, fresh.away) && !stopped;
     if (fresh.failure.empty()) told_away = false;
@@ -293,6 +297,7 @@ void Catalogue::State::refresh(const Tag& tag) {
     }
   }
   if (news && reports.skipped) reports.skipped(tag.name, fresh.failure);  // before a list without it is answered
+  if (globals_news && reports.without_globals) reports.without_globals(tag.name, fresh.globals_failure);
   if (first_away && reports.skipped) reports.skipped("", "images are not read: " + fresh.failure);
   std::unique_lock lock(mutex);
   pending.erase(tag.name);

@@ -196,7 +196,11 @@ ScenarioLabels read_labels(const Labels& labels) {
   read.has_rollback = flag_of(labels, "krknctl.has_rollback").value_or(false);
 
   read.texts = texts_of(labels, "");
-  read.globals = texts_of(labels, ".global");
+  try {
+    read.globals = texts_of(labels, ".global");
+  } catch (const Error& e) {
+    read.globals_failure = e.what();
+  }
   return read;
 }
 

@@ -76,6 +76,8 @@ class Catalogue {
   struct Reports {
     std::function<void(const std::string& tag, const std::string& reason)> skipped;
     std::function<void(size_t read, size_t all)> progress;
+    /// A scenario that is listed, but for what its base has to say of it; once for each reason.
+    std::function<void(const std::string& tag, const std::string& reason)> without_globals = {};
   };
 
   Catalogue(std::shared_ptr<Source>, CatalogueLimits, Reports, Now = &std::chrono::steady_clock::now);

@@ -33,6 +33,7 @@ bool is_read(std::string_view label);
 /// What the labels say. `texts` absent: title or fields are missing, this is no scenario.
 struct ScenarioLabels {
   std::optional<Texts> texts, globals;
+  std::string globals_failure;      ///< why the base's labels make no sense, naming the one; the scenario's own are none the worse for it
   std::optional<bool> is_scenario;  ///< absent: an image older than that label
   bool has_rollback = false;
 
@@ -40,7 +41,7 @@ struct ScenarioLabels {
   bool listed() const { return texts && is_scenario.value_or(true); }
 };
 
-/// Throws Error(invalid_argument, data_loss) naming the label, and for fields the field and its attribute.
+/// Throws Error(invalid_argument, data_loss) naming the label, and for fields the field and its attribute; not for those of the base.
 ScenarioLabels read_labels(const Labels&);
 
 }  // namespace operon::scenario_image

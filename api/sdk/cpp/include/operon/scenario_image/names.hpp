@@ -6,11 +6,12 @@
 
 namespace operon::scenario_image {
 
-/// "sha256:" and 64 hexadecimal digits in lower case: the one algorithm that registries use. It may become part of a path.
+/// "sha256:" and 64, or "sha512:" and 128 hexadecimal digits in lower case: the registered algorithms. It may become part of a path.
 inline bool is_digest(std::string_view text) {
-  constexpr std::string_view algorithm = "sha256:";
-  return text.size() == algorithm.size() + 64 && text.starts_with(algorithm) &&
-         std::all_of(text.begin() + algorithm.size(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  const size_t digits = text.starts_with("sha256:") ? 64 : text.starts_with("sha512:") ? 128 : 0;
+  constexpr size_t front = 7;
+  return digits != 0 && text.size() == front + digits &&
+         std::all_of(text.begin() + front, text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 /// A letter, digit or `_`, then up to 127 of these, `.` and `-`.

@@ -14,6 +14,9 @@ inline Catalogue::Reports reports_of(const sdk::Host& host, const std::string& r
     host.warn(tag.empty() ? "a registry could not be asked anew" : "scenario skipped",
               {{"repository", repository}, {"tag", tag}, {"reason", reason}});
   };
+  reports.without_globals = [host, repository](const std::string& tag, const std::string& reason) {
+    host.warn("scenario without its globals", {{"repository", repository}, {"tag", tag}, {"reason", reason}});
+  };
   reports.progress = [host, repository](size_t read, size_t all) {
     host.info("reading scenarios", {{"repository", repository}, {"read", std::to_string(read)}, {"tags", std::to_string(all)}});
   };
