@@ -173,6 +173,18 @@ class Objects(PodTest):
             self.assertEqual(answer.status, 503, answer)
             self.assertIn("nobody-made-it", answer.json["message"])
 
+    def test_a_namespace_that_is_being_deleted(self):
+        going = self.namespace + "-going"
+        kubectl("create", "namespace", going)
+        held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "namespace": going, "finalizers": ["operon.dev/test"]}}
+        kubectl("create", "-f", "-", given=json.dumps(held))
+        self.addCleanup(kubectl, "patch", "configmap", "held", "-n", going, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+        kubectl("delete", "namespace", going, "--wait=false")
+        with self.host(namespace=going) as host:
+            answer = self.refused(host, 503, "the namespace is being deleted")
+            self.assertIn("is being terminated", answer.json["message"])
+            self.assertEqual([(job["status"], "the namespace is being deleted" in job["message"]) for job in host.jobs()], [("Failed", True)])
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -107,7 +107,7 @@ TEST_CASE("what was planned is what the supervisor is told") {
   };
   CHECK(spec.at("argv") == list(keys::argument));
   CHECK(spec.at("revert").at("argv") == list(keys::revert_argument));
-  CHECK(json({spec.at("workdir")}) == list(keys::workdir));
+  CHECK(json::array({spec.at("workdir")}) == list(keys::workdir));
   json environment;
   for (const auto& entry : recorded(told, keys::environment)) {
     const auto at = entry.find('=');
