@@ -122,7 +122,7 @@ bool LogFollower::take(std::string_view bytes, uint64_t stream) {
     }
     std::vector<LogPiece> pieces;
     lines_.feed(bytes, pieces);
-    if (!pieces.empty()) failures_ = 0;
+    if (!pieces.empty()) failures_ = unread_ = 0;
     std::move(pieces.begin(), pieces.end(), std::back_inserter(pending_));
   }
   pump();
@@ -136,17 +136,25 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
     if (stream != stream_ || state_ != State::streaming) return;
     state_ = State::pausing;
     operation_.reset();
-    const bool gone = error ? error->code() == Code::not_found : lines_.container_gone();
+    const bool unread = !error && lines_.unread();
+    const bool ended = pod_.ended() || pod_.container_ended;
+    const bool gone = error ? error->code() == Code::not_found : lines_.container_gone() || (unread && ended);
     // API servers end a stream properly, too, when they lose the node in the middle of it: what a stream ends with is the log's end only if
     // it reached the place from which we went on, and brought nothing new.
-    const bool short_of_place = !error && !lines_.caught_up();
-    if (!error && !short_of_place) read_cleanly_ = true;
-    if (!error && whole_ && !short_of_place && lines_.offset() == began_at_) {
+    const bool short_of_place = !error && !unread && !lines_.caught_up();
+    if (!error && !unread && !short_of_place) read_cleanly_ = true;
+    if (!error && !unread && whole_ && !short_of_place && lines_.offset() == began_at_) {
       complete_ = true;
     } else if (gone) {
       // Nothing can be read any more. What was read to a proper end before is all that there was.
       complete_ = true;
       if (failures_ > 0 || !read_cleanly_) failure_.emplace(Code::not_found, "the pod's log is not there any more");
+    } else if (unread) {
+      // No fault of the stream: either the pod's end is told in a moment, or the node reads it again.
+      if (++unread_ > failures_of_ended_max && !follow_) {
+        complete_ = true;
+        failure_.emplace(Code::unavailable, "the node cannot read the log of the container");
+      }
     } else if (error || short_of_place) {
       ++failures_;
       if ((pod_.ended() || !follow_) && failures_ > failures_of_ended_max) {
@@ -167,7 +175,8 @@ void LogFollower::pause() {
   {
     const std::lock_guard lock(mutex_);
     const bool ended = pod_.container_ended || pod_.ended() || !follow_;
-    if (failures_ > 0 || !ended) delay = std::min(back_off_max, back_off_first * (1 << std::clamp(failures_, 2u, 8u)));
+    const unsigned attempts = std::max(failures_, unread_);
+    if (attempts > 0 || !ended) delay = std::min(back_off_max, back_off_first * (1 << std::clamp(attempts, 2u, 8u)));
   }
   means_.later.after(delay, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->open();

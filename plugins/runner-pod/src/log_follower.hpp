@@ -55,12 +55,12 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   State state_ = State::waiting;
   uint64_t stream_ = 0;  ///< number of the open stream; what comes of another one is dropped
   std::optional<sdk::Operation> operation_;
-  bool whole_ = false;            ///< the container had ended when the stream began: its end is the log's
-  uint64_t began_at_ = 0;         ///< offset when the stream began
-  bool read_cleanly_ = false;     ///< the last stream that ended without an error had all that there was
-  bool complete_ = false;         ///< nothing more comes
-  std::optional<Error> failure_;  ///< of the whole call, told when all is flushed
-  unsigned failures_ = 0;
+  bool whole_ = false;                  ///< the container had ended when the stream began: its end is the log's
+  uint64_t began_at_ = 0;               ///< offset when the stream began
+  bool read_cleanly_ = false;           ///< the last stream that ended without an error had all that there was
+  bool complete_ = false;               ///< nothing more comes
+  std::optional<Error> failure_;        ///< of the whole call, told when all is flushed
+  unsigned failures_ = 0, unread_ = 0;  ///< streams in a row that broke, and that the node could not read the log for
   LogLines lines_;
   std::deque<LogPiece> pending_;
   uint64_t emitted_;  ///< offset that the host has

@@ -28,7 +28,7 @@ void LogLines::begin_stream() {
   met_ = 0;
   prefix_.clear();
   judged_.clear();
-  in_line_ = passing_over_ = judging_ = container_gone_ = false;
+  in_line_ = passing_over_ = judging_ = container_gone_ = unread_ = false;
 }
 
 void LogLines::feed(std::string_view bytes, std::vector<LogPiece>& pieces) {
@@ -60,14 +60,17 @@ void LogLines::begin_line(std::vector<LogPiece>& pieces) {
   if (judging_) content(prefix, pieces);
 }
 
-/// That the container has gone is the end of the log and no line of it; any other words may be all that people get to know.
+/// What the node says of the container instead of its log is no line of it; any other words may be all that people get to know.
 void LogLines::judge(std::string_view bytes, std::vector<LogPiece>& pieces) {
   judged_.append(bytes);
-  if (judged_.size() < gone_words.size() && gone_words.starts_with(judged_)) return;  // the rest of it comes
+  for (const auto whole : {gone_words, unread_words}) {
+    if (judged_.size() < whole.size() && whole.starts_with(judged_)) return;  // the rest of it comes
+  }
   judging_ = false;
   const auto words = std::exchange(judged_, {});
   container_gone_ = words.starts_with(gone_words);
-  passing_over_ = container_gone_;
+  unread_ = words.starts_with(unread_words);
+  passing_over_ = container_gone_ || unread_;
   content(words, pieces);
 }
 

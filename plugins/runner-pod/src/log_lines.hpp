@@ -24,7 +24,8 @@ struct LogPiece {
 /// What one reader is given, over however many streams. Not thread-safe.
 class LogLines {
  public:
-  static constexpr std::string_view gone_words = "rpc error: code = NotFound desc = ";  ///< the container runtime's
+  static constexpr std::string_view gone_words = "rpc error: code = NotFound desc = ";        ///< the container runtime's
+  static constexpr std::string_view unread_words = "unable to retrieve container logs for ";  ///< the kubelet's
   static constexpr const char* rotated_words = "ERROR: lines are missing here: the node has rotated this log\n";
 
   /// From `offset` on. `known`: a place at or before it, from an earlier reading.
@@ -40,6 +41,9 @@ class LogLines {
   bool caught_up() const { return !anchor_ && skip_ == 0; }
   /// The stream said, where a line would be, that the container is not there any more: older kubelets do when it goes while they read.
   bool container_gone() const { return container_gone_; }
+  /// The stream said instead of a line that the node could not read the log: the container is being removed, or its runtime is out of
+  /// order.
+  bool unread() const { return unread_; }
   uint64_t offset() const { return given_; }
   /// The last place that can be found again; none before the first whole line.
   const std::optional<LogPlace>& place() const { return place_; }
@@ -61,7 +65,7 @@ class LogLines {
   uint64_t skip_ = 0;               ///< bytes that have been given, too
   std::string prefix_;              ///< the line's timestamp, while it comes
   std::string judged_;              ///< the beginning of a line without a timestamp, until it is known what it is
-  bool in_line_ = false, passing_over_ = false, judging_ = false, container_gone_ = false;
+  bool in_line_ = false, passing_over_ = false, judging_ = false, container_gone_ = false, unread_ = false;
   std::optional<int64_t> line_ns_;
 };
 

@@ -132,6 +132,25 @@ TEST_CASE("words of the server's own are passed on") {
         "failed to watch the log file of a container whose id is very long indeed\none\n");
 }
 
+TEST_CASE("that the node cannot read a log is no line of it, and where to go on stays known") {
+  const std::string unread = "unable to retrieve container logs for containerd://5b1b88dd";
+  for (size_t step = 0; step < 60; ++step) {
+    LogLines lines(0, std::nullopt);
+    lines.begin_stream();
+    CHECK(fed(lines, stamp(1) + "one\n", step) == "one\n");
+    CHECK_FALSE(lines.unread());
+    lines.begin_stream();
+    CHECK(fed(lines, unread, step).empty());
+    CHECK(lines.unread());
+    CHECK_FALSE(lines.container_gone());
+    CHECK(lines.offset() == 4);
+    lines.begin_stream();
+    CHECK_FALSE(lines.unread());
+    CHECK(fed(lines, stamp(1) + "one\n" + stamp(2) + unread + "\n", step) == unread + "\n");  // a line of its own that reads so
+    CHECK(lines.caught_up());
+  }
+}
+
 TEST_CASE("that the container has gone is no line of its log") {
   const std::string gone = "rpc error: code = NotFound desc = an error occurred when try to find container \"5b1b88dd\": not found";
   for (size_t step = 0; step < 40; ++step) {
