@@ -176,9 +176,12 @@ class Objects(PodTest):
     def test_a_namespace_that_is_being_deleted(self):
         going = self.namespace + "-going"
         kubectl("create", "namespace", going)
-        held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "namespace": going, "finalizers": ["operon.dev/test"]}}
+        # What holds the namespace is what allows the host to work in it.
+        held = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "held", "namespace": going, "finalizers": ["operon.dev/test"]},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
+                "subjects": [{"kind": "ServiceAccount", "name": "operon", "namespace": self.namespace}]}
         kubectl("create", "-f", "-", given=json.dumps(held))
-        self.addCleanup(kubectl, "patch", "configmap", "held", "-n", going, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+        self.addCleanup(kubectl, "patch", "rolebinding", "held", "-n", going, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
         kubectl("delete", "namespace", going, "--wait=false")
         with self.host(namespace=going) as host:
             answer = self.refused(host, 503, "the namespace is being deleted")
