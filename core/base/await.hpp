@@ -1,9 +1,8 @@
 /// core/base/await.hpp: waits for what tells its result later.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
-#include <optional>
+#include <future>
+#include <memory>
 #include <utility>
 
 namespace operon::base {
@@ -12,17 +11,11 @@ namespace operon::base {
 /// too). Passes on what `begin` throws; nobody may tell a result then.
 template <class Result, class Begin>
 Result await(Begin&& begin) {
-  std::mutex mutex;
-  std::condition_variable told;
-  std::optional<Result> result;
-  std::forward<Begin>(begin)([&](Result r) {
-    std::lock_guard lock(mutex);
-    result.emplace(std::move(r));
-    told.notify_one();  // under the lock: without it, all this could be gone before
-  });
-  std::unique_lock lock(mutex);
-  told.wait(lock, [&] { return result.has_value(); });
-  return std::move(*result);
+  // Shared: whoever tells is not done with it yet when the one who waited is gone. And no lock that the woken one would run into.
+  const auto told = std::make_shared<std::promise<Result>>();
+  auto result = told->get_future();
+  std::forward<Begin>(begin)([told](Result r) { told->set_value(std::move(r)); });
+  return result.get();
 }
 
 }  // namespace operon::base

@@ -19,15 +19,16 @@ struct WorkQueue::State {
   State(Limits l, base::Clock& c, Random r) : limits(l), clock(c), random(r) {}
 
   // All with the lock held.
+
+  /// True when there is one more to take.
   bool push(std::string key) {
     undelay(key);
     if (working.contains(key)) {
       again.insert(std::move(key));
-      return true;
+      return false;
     }
-    if (!waiting.insert(key).second) return true;
+    if (!waiting.insert(key).second) return false;
     ready.push_back(std::move(key));
-    changed.notify_one();
     return true;
   }
 
@@ -47,7 +48,9 @@ struct WorkQueue::State {
 
   void promote() {
     const auto now = clock.steady();
-    while (!by_time.empty() && by_time.begin()->first <= now) push(std::string(by_time.begin()->second));
+    while (!by_time.empty() && by_time.begin()->first <= now) {
+      if (push(std::string(by_time.begin()->second))) changed.notify_one();
+    }
   }
 
   std::optional<std::string> pop() {
@@ -79,10 +82,13 @@ WorkQueue::WorkQueue(Limits limits, base::Clock& clock, Random random) : state_(
 WorkQueue::~WorkQueue() = default;
 
 bool WorkQueue::add(std::string key) {
-  std::lock_guard lock(state_->mutex);
+  std::unique_lock lock(state_->mutex);
   const bool known = state_->waiting.contains(key) || state_->due_of.contains(key) || state_->again.contains(key);
   if (state_->shut || (!known && state_->full())) return false;
-  return state_->push(std::move(key));
+  const bool more = state_->push(std::move(key));
+  lock.unlock();  // whoever wakes takes it first thing
+  if (more) state_->changed.notify_one();
+  return true;
 }
 
 bool WorkQueue::add_after(std::string key, milliseconds delay) {
@@ -147,10 +153,13 @@ std::optional<std::string> WorkQueue::try_take() {
 }
 
 void WorkQueue::done(const std::string& key) {
-  std::lock_guard lock(state_->mutex);
+  std::unique_lock lock(state_->mutex);
   state_->working.erase(key);
-  if (auto node = state_->again.extract(key)) state_->push(std::move(node.value()));
+  auto node = state_->again.extract(key);
+  const bool more = node && state_->push(std::move(node.value()));
   if (state_->ready.empty()) state_->complained = false;
+  lock.unlock();
+  if (more) state_->changed.notify_one();
 }
 
 void WorkQueue::shut_down() {
