@@ -1,0 +1,180 @@
+/// bench_requests_alone write NAMESPACE COUNT
+/// bench_requests_alone start NAMESPACE OBJECTS-FILE COUNT
+///
+/// What an API server and libcurl take by themselves, with nothing of operon's around them: no host can be faster on that machine.
+///   write   COUNT patches of a Run's status, 50 a second, by one blocking libcurl handle; nobody watches
+///   start   COUNT times a Run, then its ConfigMap and its pod at once; and, in turn, a ConfigMap and then a pod, as without a record.
+///           OBJECTS-FILE has them as {"id", "uid", "run", "configmap", "pod"}; id and the Run's uid are exchanged in each.
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <future>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/ids.hpp"
+#include "core/jobs/run_object.hpp"
+#include "core/kube/api.hpp"
+#include "core/kube/transfer.hpp"
+#include "core/net/curl_library.hpp"
+#include "tests/bench/kube/cost.hpp"
+
+namespace {
+
+using nlohmann::json;
+namespace bench = operon::bench;
+namespace kube = operon::kube;
+
+constexpr std::chrono::milliseconds apart{20};  // 50 a second
+constexpr size_t first_ones = 5;                // open connections; not counted
+
+double p50(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+size_t ignore(char*, size_t size, size_t count, void*) {
+  return size * count;
+}
+
+void patch(CURL* easy, const std::string& body) {
+  const auto& curl = operon::net::curl_library();
+  curl.easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+  curl.easy_setopt(easy, CURLOPT_POSTFIELDS, body.data());
+  const CURLcode code = curl.easy_perform(easy);
+  long status = 0;
+  curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  if (code != CURLE_OK || status != 200)
+    throw std::runtime_error(std::string(curl.easy_strerror(code)) + ", status " + std::to_string(status));
+}
+
+json write(const std::vector<std::string>& arguments) {
+  const size_t count = std::stoul(arguments.at(1)) + first_ones;
+  kube::Client client(bench::cluster());
+  const auto runs = client.fetch(kube::list_request(operon::jobs::run_resource(), {arguments.at(0), "", "", 1, "", ""}));
+  const auto name = json::parse(runs.body).at("items").at(0).at("metadata").at("name").get<std::string>();
+
+  const auto& curl = operon::net::curl_library();
+  const kube::TransferSettings settings{client.config(), {}};
+  const auto identity = client.identity();
+  CURL* easy = curl.easy_init();
+  kube::prepare_connection(easy, settings, *identity, operon::jobs::run_resource().path(arguments.at(0), name, "status"));
+  curl_slist* headers = curl.slist_append(nullptr, "Content-Type: application/merge-patch+json");
+  if (!identity->authorization.empty()) headers = curl.slist_append(headers, ("Authorization: " + identity->authorization).c_str());
+  curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PATCH");
+  curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, &ignore);
+
+  std::vector<double> took;
+  double before = 0;
+  auto next = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < count; ++i) {
+    if (i == first_ones) before = bench::cpu_seconds();
+    const std::string body = json{{"status", {{"message", std::to_string(bench::now_seconds())}}}}.dump();
+    std::this_thread::sleep_until(next += apart);
+    const double begin = bench::now_seconds();
+    patch(easy, body);
+    if (i >= first_ones) took.push_back((bench::now_seconds() - begin) * 1000);
+  }
+  return {{"cpu_seconds", bench::cpu_seconds() - before}, {"p50_ms", p50(std::move(took))}};
+}
+
+std::string exchanged(std::string text, const std::string& before, const std::string& now) {
+  for (size_t at = 0; (at = text.find(before, at)) != std::string::npos; at += now.size()) text.replace(at, before.size(), now);
+  return text;
+}
+
+class Starter {
+ public:
+  Starter(const std::string& name_space, const std::string& file) : client_(bench::cluster()), name_space_(name_space) {
+    std::ifstream in(file);
+    if (!in) throw std::runtime_error(file + " cannot be read");
+    in >> objects_;
+  }
+
+  double recorded_ms() {
+    const std::string id = operon::base::uuid_v4(), run = text("run", id, "");
+    const double begin = bench::now_seconds();
+    const auto made = answered(client_.fetch(request(operon::jobs::run_resource().path(name_space_), run)));
+    const std::string uid = made.at("metadata").at("uid").get<std::string>();
+    auto mounted = send("configmaps", text("configmap", id, uid)), started = send("pods", text("pod", id, uid));
+    mounted.get();
+    started.get();
+    return (bench::now_seconds() - begin) * 1000;
+  }
+
+  double unrecorded_ms() {
+    const std::string id = operon::base::uuid_v4();
+    const double begin = bench::now_seconds();
+    send("configmaps", text("configmap", id, "")).get();
+    send("pods", text("pod", id, "")).get();
+    return (bench::now_seconds() - begin) * 1000;
+  }
+
+ private:
+  /// Without a uid nobody owns it.
+  std::string text(const char* which, const std::string& id, const std::string& uid) const {
+    json object = objects_.at(which);
+    if (uid.empty()) object["metadata"].erase("ownerReferences");
+    return exchanged(exchanged(object.dump(), objects_.at("id"), id), objects_.at("uid"), uid);
+  }
+  static kube::Request request(std::string path, std::string body) {
+    kube::Request made;
+    made.method = "POST";
+    made.path = std::move(path);
+    made.body = std::move(body);
+    return made;
+  }
+  static json answered(const kube::Response& response) {
+    if (response.status != 201) throw std::runtime_error("status " + std::to_string(response.status) + ": " + response.body);
+    return json::parse(response.body);
+  }
+  std::future<void> send(const char* plural, std::string body) {
+    auto told = std::make_shared<std::promise<void>>();
+    client_.request(request(kube::Resource{"", "v1", plural, true}.path(name_space_), std::move(body)), [told](kube::Result result) {
+      try {
+        if (const auto* error = std::get_if<operon::Error>(&result)) throw operon::Error(*error);
+        answered(std::get<kube::Response>(result));
+        told->set_value();
+      } catch (...) {
+        told->set_exception(std::current_exception());
+      }
+    });
+    return told->get_future();
+  }
+
+  kube::Client client_;
+  const std::string name_space_;
+  json objects_;
+};
+
+json start(const std::vector<std::string>& arguments) {
+  const size_t count = std::stoul(arguments.at(2)) + first_ones;
+  Starter starter(arguments.at(0), arguments.at(1));
+  std::vector<double> recorded, unrecorded;
+  for (size_t i = 0; i < count; ++i) {
+    const double one = starter.recorded_ms(), other = starter.unrecorded_ms();
+    if (i < first_ones) continue;
+    recorded.push_back(one);
+    unrecorded.push_back(other);
+  }
+  return {{"recorded_ms", p50(std::move(recorded))}, {"unrecorded_ms", p50(std::move(unrecorded))}};
+}
+
+void work(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + std::min(argc, 2), argv + argc);
+  const std::string verb = argc > 1 ? argv[1] : "";
+  if (!(verb == "write" && argc == 4) && !(verb == "start" && argc == 5))
+    throw std::runtime_error("usage: bench_requests_alone write NAMESPACE COUNT | start NAMESPACE OBJECTS-FILE COUNT");
+  bench::tell(verb == "write" ? write(arguments) : start(arguments));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bench::run_main(work, argc, argv);
+}
