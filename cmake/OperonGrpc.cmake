@@ -1,13 +1,12 @@
-# gRPC for C++ without TLS (channels are local), and protobuf: operon_grpc_static; with the reflection service: operon_grpc_static_reflection.
+# gRPC for C++ without TLS (channels are local), and protobuf: operon_grpc_static.
 #
 # The static libraries where the system has them: mapped and relocated is then what is used, not forty libraries. They are for programs only:
 # Debian's libprotobuf.a cannot go into a shared library, and two copies of protobuf in one process end it.
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 add_library(operon_grpc_static INTERFACE)
-add_library(operon_grpc_static_reflection INTERFACE)
 
-foreach(name grpc++_unsecure grpc_unsecure grpc++_reflection gpr upb address_sorting protobuf re2 cares)
+foreach(name grpc++_unsecure grpc_unsecure gpr upb address_sorting protobuf re2 cares)
   find_library(OPERON_STATIC_${name} lib${name}.a)
   mark_as_advanced(OPERON_STATIC_${name})
   if(NOT OPERON_STATIC_${name})
@@ -21,13 +20,10 @@ if(operon_grpc_shared)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(OPERON_GRPC_SHARED REQUIRED IMPORTED_TARGET grpc++_unsecure protobuf)
   target_link_libraries(operon_grpc_static INTERFACE PkgConfig::OPERON_GRPC_SHARED)
-  target_link_libraries(operon_grpc_static_reflection INTERFACE grpc++_reflection operon_grpc_static)
 else()
   get_filename_component(folder ${OPERON_STATIC_grpc_unsecure} DIRECTORY)
   file(GLOB operon_absl_archives ${folder}/libabsl_*.a)
-  list(REMOVE_ITEM operon_grpc_archives ${OPERON_STATIC_grpc++_reflection})
   # The archives need each other in circles.
   target_link_libraries(operon_grpc_static INTERFACE -Wl,--start-group ${operon_grpc_archives} ${operon_absl_archives} -Wl,--end-group ZLIB::ZLIB Threads::Threads)
   target_link_options(operon_grpc_static INTERFACE -Wl,--gc-sections)
-  target_link_libraries(operon_grpc_static_reflection INTERFACE ${OPERON_STATIC_grpc++_reflection} operon_grpc_static)
 endif()

@@ -7,6 +7,7 @@
 
 #include "cluster_pool.hpp"
 #include "core/log/log.hpp"
+#include "eagerness.hpp"
 #include "kubectl.hpp"
 #include "listing.hpp"
 
@@ -16,6 +17,7 @@ struct CallLimits {
   size_t calls_max = 64;                    ///< going on at once
   size_t request_bytes_max = 1'536u << 10;  ///< of one message: a kubeconfig of 1 MiB in base64 and what goes with it
   size_t kubectl_calls_max = 4;
+  size_t streams_max = 64;                                   ///< open at once: Watch of the health service, ServerReflectionInfo
   std::chrono::seconds call_s_default{30}, call_s_max{300};  ///< for callers without a deadline, and for those whose is far away
 };
 
@@ -25,6 +27,7 @@ struct Options {
   ListingLimits listing;
   KubectlSettings kubectl;
   CallLimits calls;
+  EagernessLimits eagerness;
   std::chrono::seconds drain{10};
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::automatic;

@@ -11,22 +11,16 @@
 #include "kubectl.hpp"
 #include "listing.hpp"
 #include "operon/error.hpp"
+#include "rpc.hpp"
 
 namespace operon::data_provider {
 namespace {
 
-using grpc::CallbackServerContext;
-using grpc::ServerUnaryReactor;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using AsyncService = dataprovider::DataProviderService::AsyncService;
 
-constexpr size_t message_bytes_max = 1024;  // it travels in a trailer
-
-grpc::Status status_of(const Error& error) {
-  return {static_cast<grpc::StatusCode>(error.code()), base::printable(error.what(), message_bytes_max)};
-}
-
-milliseconds time_left(const CallbackServerContext& context, const CallLimits& limits) {
+milliseconds time_left(const grpc::ServerContext& context, const CallLimits& limits) {
   const auto deadline = context.deadline();
   if (deadline == std::chrono::system_clock::time_point::max()) return limits.call_s_default;
   const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::system_clock::now());
@@ -37,31 +31,27 @@ kube::Resource core_resource(const char* plural, bool namespaced) {
   return {"", "v1", plural, namespaced};
 }
 
-/// A call, from its request to its status; deletes itself when gRPC is done with it. Subclasses see to it that finish() comes once.
-class Call : public ServerUnaryReactor {
- public:
-  Call(Provider& provider, const char* method) : provider_(provider), method_(method), began_(steady_clock::now()) {}
+/// What all calls share.
+struct Desk {
+  Provider& provider;
+  AsyncService service{};
+};
 
-  /// `work` begins the call. What it throws is the call's end.
-  template <class Work>
-  ServerUnaryReactor* begin(Work&& work) {
-    try {
-      provider_.gate.enter();
-      entered_ = true;
-      work();
-    } catch (const Error& e) {
-      finish(e);
-    } catch (const std::exception& e) {
-      log::error("a call failed", {{"method", method_}, {"error", e.what()}});
-      finish(Error(Code::internal, "the data provider failed; its log says why"));
-    }
-    return this;
+/// A call, from its request to its status. `Self` has `method`, its name, and `ask`, how to wait for one; it sees to it that finish() comes
+/// once.
+template <class Self, class Request, class Response>
+class Call : public UnaryRpc<Request, Response> {
+ public:
+  static void wait(Desk& desk, EventQueue& queue) {
+    Call* call = new Self(desk, queue);
+    (desk.service.*Self::ask)(&call->context_, &call->request_, &call->writer_, queue.get(), queue.get(), call->begun());
   }
 
-  void OnDone() override { delete this; }
-
  protected:
-  ~Call() override = default;
+  Call(Desk& desk, EventQueue& queue) : UnaryRpc<Request, Response>(queue), provider_(desk.provider), desk_(desk) {}
+
+  /// Begins the call. What it throws is the call's end.
+  virtual void start() = 0;
 
   void finish() {
     tell("OK", log::Level::debug, "");
@@ -71,64 +61,123 @@ class Call : public ServerUnaryReactor {
     tell(std::to_string(static_cast<int>(error.code())), log::Level::info, error.what());
     end(status_of(error));
   }
+  milliseconds time_left() const { return data_provider::time_left(this->context_, provider_.options.calls); }
 
   Provider& provider_;
 
  private:
-  /// Makes room before the caller has the answer: OnDone() may come long after the caller's next call.
+  void renew() final { wait(desk_, this->queue_); }
+  void work() final {
+    began_ = steady_clock::now();
+    try {
+      provider_.gate.enter();
+      entered_ = true;
+      start();
+    } catch (const Error& e) {
+      finish(e);
+    } catch (const std::exception& e) {
+      log::error("a call failed", {{"method", Self::method}, {"error", e.what()}});
+      finish(Error(Code::internal, "the data provider failed; its log says why"));
+    }
+  }
+  /// Makes room before the caller has the answer: the events of the end may come long after the caller's next call.
   void end(const grpc::Status& status) {
     if (entered_) provider_.gate.leave();
-    Finish(status);
+    this->answer(status);
   }
   void tell(const std::string& code, log::Level level, const char* error) const {
     if (!log::enabled(level)) return;
     const auto ms = std::chrono::duration_cast<milliseconds>(steady_clock::now() - began_).count();
-    log::write(level, "call", {{"method", method_}, {"code", code}, {"ms", std::to_string(ms)}, {"error", error}});
+    log::write(level, "call", {{"method", Self::method}, {"code", code}, {"ms", std::to_string(ms)}, {"error", error}});
   }
 
-  const char* const method_;
-  const steady_clock::time_point began_;
+  Desk& desk_;
+  steady_clock::time_point began_;
   bool entered_ = false;
 };
 
-class ListCall final : public Call {
- public:
-  using Call::Call;
+template <class Request>
+kube::ListOptions options_of(const Request& request) {
+  kube::ListOptions options;
+  if (request.limit() < 0) throw Error(Code::invalid_argument, "limit: must not be negative");
+  options.limit = static_cast<unsigned>(request.limit());
+  options.label_selector = request.label_selector();
+  options.field_selector = request.field_selector();
+  options.continue_token = request.continue_();
+  return options;
+}
 
-  void start(const CallbackServerContext& context, const std::string& kubeconfig_base64, ListQuery query,
-             std::function<void(std::string_view, std::string_view)> name, std::function<void()> restart,
-             std::function<void(std::string)> next) {
-    const auto deadline = steady_clock::now() + time_left(context, provider_.options.calls);
-    ListSink sink{std::move(name), std::move(restart), [this, next = std::move(next)](std::optional<Error> error, std::string token) {
-                    if (error) return finish(*error);
-                    if (next) next(std::move(token));
-                    finish();
+/// A page of names.
+template <class Self, class Request, class Response>
+class ListCall : public Call<Self, Request, Response> {
+ protected:
+  using Call<Self, Request, Response>::Call;
+
+  void list(ListQuery query, std::function<void(std::string_view, std::string_view)> name) {
+    const auto deadline = steady_clock::now() + this->time_left();
+    ListSink sink{std::move(name), {}, [this](std::optional<Error> error, std::string token) {
+                    if (error) return this->finish(*error);
+                    this->response_.set_continue_(std::move(token));
+                    this->finish();
                   }};
-    listing_ = std::make_shared<Listing>(provider_.clusters.get(kubeconfig_base64).client, std::move(query), std::move(sink),
-                                         provider_.options.listing, deadline);
+    listing_ = std::make_shared<Listing>(this->provider_.clusters.get(this->request_.kubeconfig_base64()).client, std::move(query),
+                                         std::move(sink), this->provider_.options.listing, deadline);
     listing_->start();
   }
 
-  void OnCancel() override {
+ private:
+  void cancel() override {
     if (listing_) listing_->cancel();
   }
 
- private:
   std::shared_ptr<Listing> listing_;
 };
 
-/// Of all calls for one cluster's nodes at nearly the same time, the first lists them.
-class NodesCall final : public Call {
+class PodsCall final : public ListCall<PodsCall, dataprovider::GetPodsRequest, dataprovider::GetPodsResponse> {
  public:
-  explicit NodesCall(Provider& provider) : Call(provider, "GetNodes") {}
+  static constexpr const char* method = "GetPods";
+  static constexpr auto ask = &AsyncService::RequestGetPods;
+  using ListCall::ListCall;
 
-  void start(const CallbackServerContext& context, const std::string& kubeconfig_base64, dataprovider::GetNodesResponse& response) {
-    const auto cluster = provider_.clusters.get(kubeconfig_base64);
+ private:
+  void start() override {
+    kube::ListOptions options = options_of(request_);
+    options.name_space = request_.namespace_();
+    list({core_resource("pods", true), options}, [this](std::string_view name, std::string_view name_space) {
+      response_.add_names(name.data(), name.size());
+      response_.add_namespaces(name_space.data(), name_space.size());
+    });
+  }
+};
+
+class NamespacesCall final : public ListCall<NamespacesCall, dataprovider::GetNamespacesRequest, dataprovider::GetNamespacesResponse> {
+ public:
+  static constexpr const char* method = "GetNamespaces";
+  static constexpr auto ask = &AsyncService::RequestGetNamespaces;
+  using ListCall::ListCall;
+
+ private:
+  void start() override {
+    list({core_resource("namespaces", false), options_of(request_)},
+         [this](std::string_view name, std::string_view) { response_.add_namespaces(name.data(), name.size()); });
+  }
+};
+
+/// Of all calls for one cluster's nodes at nearly the same time, the first lists them.
+class NodesCall final : public Call<NodesCall, dataprovider::GetNodesRequest, dataprovider::GetNodesResponse> {
+ public:
+  static constexpr const char* method = "GetNodes";
+  static constexpr auto ask = &AsyncService::RequestGetNodes;
+  using Call::Call;
+
+ private:
+  void start() override {
+    const auto cluster = provider_.clusters.get(request_.kubeconfig_base64());
     asked_ = std::make_shared<SharedList::Asked>();
-    asked_->deadline = steady_clock::now() + time_left(context, provider_.options.calls);
-    asked_->done = [this, &response](const Error* error, const SharedList::Names& names) {
+    asked_->deadline = steady_clock::now() + time_left();
+    asked_->done = [this](const Error* error, const SharedList::Names& names) {
       if (error) return finish(*error);
-      for (const auto& name : names) response.add_nodes(name);
+      for (const auto& name : names) response_.add_nodes(name);
       finish();
     };
     asked_->begin = [client = cluster.client, limits = provider_.options.listing](auto deadline, SharedList::Ended ended) {
@@ -138,11 +187,9 @@ class NodesCall final : public Call {
     list_->ask(asked_);
   }
 
-  void OnCancel() override {
+  void cancel() override {
     if (list_) list_->cancel(asked_);
   }
-
- private:
   static SharedList::Cancel list(const ClusterPool::Client& client, const ListingLimits& limits, steady_clock::time_point deadline,
                                  SharedList::Ended ended) {
     kube::ListOptions options;
@@ -161,12 +208,15 @@ class NodesCall final : public Call {
   std::shared_ptr<SharedList::Asked> asked_;
 };
 
-class KubectlCall final : public Call {
+class KubectlCall final : public Call<KubectlCall, dataprovider::ExecuteKubectlRequest, dataprovider::ExecuteKubectlResponse> {
  public:
+  static constexpr const char* method = "ExecuteKubectl";
+  static constexpr auto ask = &AsyncService::RequestExecuteKubectl;
   using Call::Call;
 
-  void start(const CallbackServerContext& context, const dataprovider::ExecuteKubectlRequest& request,
-             dataprovider::ExecuteKubectlResponse& response) {
+ private:
+  void start() override {
+    const auto& request = request_;
     const KubectlSettings& settings = provider_.options.kubectl;
     KubectlCommand asked{request.command(), request.subcommand(), {request.args().begin(), request.args().end()}, {}, {}};
     asked.flags.assign(request.flags().begin(), request.flags().end());
@@ -176,31 +226,27 @@ class KubectlCall final : public Call {
     if (request.timeout_seconds() < 0) throw Error(Code::invalid_argument, "timeout_seconds: must not be negative");
     const std::chrono::seconds wanted(request.timeout_seconds());
     const milliseconds limit = wanted.count() == 0 ? settings.timeout_default : std::min(wanted, settings.timeout_max);
-    const milliseconds timeout = std::min(limit, time_left(context, provider_.options.calls));
+    const milliseconds timeout = std::min(limit, time_left());
     provider_.kubectl_gate.enter();
     try {
-      std::thread([this, &request, &response, arguments = std::move(arguments), timeout] {
-        run(request.kubeconfig_base64(), response, arguments, timeout);
-      }).detach();  // the gate knows of it
+      std::thread([this, arguments = std::move(arguments), timeout] { run(arguments, timeout); }).detach();  // the gate knows of it
     } catch (...) {
       provider_.kubectl_gate.leave();
       throw;
     }
   }
 
-  void OnCancel() override { cancellation_.cancel(); }
+  void cancel() override { cancellation_.cancel(); }
 
- private:
-  void run(const std::string& kubeconfig_base64, dataprovider::ExecuteKubectlResponse& response, const std::vector<std::string>& arguments,
-           milliseconds timeout) {
+  void run(const std::vector<std::string>& arguments, milliseconds timeout) {
     CallGate& gate = provider_.kubectl_gate;
     std::optional<Error> failed;
     try {
-      const KubectlAnswer answer = run_kubectl(provider_.options.kubectl, arguments, kubeconfig_base64, timeout, cancellation_);
-      response.set_stdout_base64(base::base64_encode(answer.out));
-      response.set_stderr_base64(base::base64_encode(answer.err));
-      response.set_exit_code(answer.exit_code);
-      response.set_error(answer.error);
+      const KubectlAnswer answer = run_kubectl(provider_.options.kubectl, arguments, request_.kubeconfig_base64(), timeout, cancellation_);
+      response_.set_stdout_base64(base::base64_encode(answer.out));
+      response_.set_stderr_base64(base::base64_encode(answer.err));
+      response_.set_exit_code(answer.exit_code);
+      response_.set_error(answer.error);
     } catch (const Error& e) {
       failed = e;
     } catch (const std::exception& e) {
@@ -217,68 +263,26 @@ class KubectlCall final : public Call {
   Cancellation cancellation_;
 };
 
-template <class Request>
-kube::ListOptions options_of(const Request& request) {
-  kube::ListOptions options;
-  if (request.limit() < 0) throw Error(Code::invalid_argument, "limit: must not be negative");
-  options.limit = static_cast<unsigned>(request.limit());
-  options.label_selector = request.label_selector();
-  options.field_selector = request.field_selector();
-  options.continue_token = request.continue_();
-  return options;
-}
-
-class Service final : public dataprovider::DataProviderService::CallbackService {
+class DataProviderService final : public Served {
  public:
-  explicit Service(Provider& provider) : provider_(provider) {}
+  explicit DataProviderService(Provider& provider) : desk_{provider} {}
 
-  ServerUnaryReactor* GetNodes(CallbackServerContext* context, const dataprovider::GetNodesRequest* request,
-                               dataprovider::GetNodesResponse* response) override {
-    auto* call = new NodesCall(provider_);
-    return call->begin([&] { call->start(*context, request->kubeconfig_base64(), *response); });
-  }
-
-  ServerUnaryReactor* GetPods(CallbackServerContext* context, const dataprovider::GetPodsRequest* request,
-                              dataprovider::GetPodsResponse* response) override {
-    auto* call = new ListCall(provider_, "GetPods");
-    return call->begin([&] {
-      kube::ListOptions options = options_of(*request);
-      options.name_space = request->namespace_();
-      call->start(
-          *context, request->kubeconfig_base64(), {core_resource("pods", true), options},
-          [response](std::string_view name, std::string_view name_space) {
-            response->add_names(name.data(), name.size());
-            response->add_namespaces(name_space.data(), name_space.size());
-          },
-          {}, [response](std::string token) { response->set_continue_(std::move(token)); });
-    });
-  }
-
-  ServerUnaryReactor* GetNamespaces(CallbackServerContext* context, const dataprovider::GetNamespacesRequest* request,
-                                    dataprovider::GetNamespacesResponse* response) override {
-    auto* call = new ListCall(provider_, "GetNamespaces");
-    return call->begin([&] {
-      call->start(
-          *context, request->kubeconfig_base64(), {core_resource("namespaces", false), options_of(*request)},
-          [response](std::string_view name, std::string_view) { response->add_namespaces(name.data(), name.size()); }, {},
-          [response](std::string token) { response->set_continue_(std::move(token)); });
-    });
-  }
-
-  ServerUnaryReactor* ExecuteKubectl(CallbackServerContext* context, const dataprovider::ExecuteKubectlRequest* request,
-                                     dataprovider::ExecuteKubectlResponse* response) override {
-    auto* call = new KubectlCall(provider_, "ExecuteKubectl");
-    return call->begin([&] { call->start(*context, *request, *response); });
+  grpc::Service& service() override { return desk_.service; }
+  void serve(EventQueue& queue) override {
+    NodesCall::wait(desk_, queue);
+    PodsCall::wait(desk_, queue);
+    NamespacesCall::wait(desk_, queue);
+    KubectlCall::wait(desk_, queue);
   }
 
  private:
-  Provider& provider_;
+  Desk desk_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> make_service(Provider& provider) {
-  return std::make_unique<Service>(provider);
+std::unique_ptr<Served> make_service(Provider& provider) {
+  return std::make_unique<DataProviderService>(provider);
 }
 
 }  // namespace operon::data_provider

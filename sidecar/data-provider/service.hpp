@@ -7,11 +7,9 @@
 #include "cluster_pool.hpp"
 #include "options.hpp"
 
-namespace grpc {
-class Service;
-}
-
 namespace operon::data_provider {
+
+class Served;
 
 inline constexpr const char* service_name = "dataprovider.DataProviderService";
 
@@ -21,13 +19,14 @@ struct Provider {
       : options(o),
         clusters(o.clusters),
         gate(o.calls.calls_max, "calls_max"),
-        kubectl_gate(o.calls.kubectl_calls_max, "kubectl_calls_max") {}
+        kubectl_gate(o.calls.kubectl_calls_max, "kubectl_calls_max"),
+        streams_gate(o.calls.streams_max, "streams_max") {}
 
   const Options options;
   ClusterPool clusters;
-  CallGate gate, kubectl_gate;
+  CallGate gate, kubectl_gate, streams_gate;
 };
 
-std::unique_ptr<grpc::Service> make_service(Provider&);
+std::unique_ptr<Served> make_service(Provider&);
 
 }  // namespace operon::data_provider

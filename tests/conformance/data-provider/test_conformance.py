@@ -8,6 +8,7 @@ import unittest
 import uuid
 
 import grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -15,6 +16,8 @@ from provider import Cluster, FakeServer, Provider, SECRET, code_of, free_port, 
 
 SERVICE = "dataprovider.DataProviderService"
 Code = grpc.StatusCode
+Health = health_pb2.HealthCheckResponse
+Question = reflection_pb2.ServerReflectionRequest
 
 
 def node_list(*names):
@@ -318,23 +321,60 @@ class Life(unittest.TestCase):
         with Provider() as provider:
             health = health_pb2_grpc.HealthStub(provider.channel)
             for service in ("", SERVICE):
-                self.assertEqual(health.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status, health_pb2.HealthCheckResponse.SERVING)
+                self.assertEqual(health.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status, Health.SERVING)
             self.assertEqual(code_of(lambda: health.Check(health_pb2.HealthCheckRequest(service="other"), timeout=5))[0], Code.NOT_FOUND)
-            watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=20)
-            self.assertEqual(next(watch).status, health_pb2.HealthCheckResponse.SERVING)
-            provider.process.send_signal(signal.SIGTERM)
-            self.assertEqual(next(watch).status, health_pb2.HealthCheckResponse.NOT_SERVING)
 
-    def test_reflection(self):
+    def test_health_is_watched(self):
         with Provider() as provider:
-            stub = reflection_pb2_grpc.ServerReflectionStub(provider.channel)
-            request = reflection_pb2.ServerReflectionRequest
-            answers = list(stub.ServerReflectionInfo(iter([request(list_services=""), request(file_containing_symbol=SERVICE),
-                                                           request(file_containing_symbol="grpc.health.v1.Health")]), timeout=5))
-            names = {service.name for service in answers[0].list_services_response.service}
-            self.assertLessEqual({SERVICE, "grpc.health.v1.Health"}, names)
-            for answer in answers[1:]:
-                self.assertTrue(answer.file_descriptor_response.file_descriptor_proto, answer)
+            health = health_pb2_grpc.HealthStub(provider.channel)
+
+            def watch(service):
+                return health.Watch(health_pb2.HealthCheckRequest(service=service), timeout=20)
+            gone, unknown, watches = watch(""), watch("other"), [watch(""), watch(SERVICE)]
+            self.assertEqual(next(gone).status, Health.SERVING)
+            gone.cancel()
+            self.assertEqual(next(unknown).status, Health.SERVICE_UNKNOWN)
+            for one in watches:
+                self.assertEqual(next(one).status, Health.SERVING)
+            provider.process.send_signal(signal.SIGTERM)
+            for one in watches:
+                self.assertEqual(next(one).status, Health.NOT_SERVING)
+                one.cancel()
+            unknown.cancel()
+            self.assertEqual(provider.process.wait(10), 0)
+
+    def ask(self, provider, *questions):
+        """Over one stream; an answer to each question, in their order."""
+        stub = reflection_pb2_grpc.ServerReflectionStub(provider.channel)
+        answers = list(stub.ServerReflectionInfo(iter([Question(host="h", **question) for question in questions]), timeout=5))
+        self.assertEqual([answer.original_request for answer in answers], [Question(host="h", **question) for question in questions])
+        return answers
+
+    def test_reflection_describes_each_service(self):
+        with Provider() as provider:
+            names = [service.name for service in self.ask(provider, {"list_services": ""})[0].list_services_response.service]
+            self.assertEqual(sorted(names), [SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"])
+            methods = {SERVICE: ["GetNodes", "GetPods", "GetNamespaces", "ExecuteKubectl"], "grpc.health.v1.Health": ["Check", "Watch"],
+                       "grpc.reflection.v1alpha.ServerReflection": ["ServerReflectionInfo"]}
+            for name, answer in zip(names, self.ask(provider, *({"file_containing_symbol": name} for name in names))):
+                files = [FileDescriptorProto.FromString(file) for file in answer.file_descriptor_response.file_descriptor_proto]
+                self.assertEqual(len({file.name for file in files}), len(files))
+                services = {f"{file.package}.{service.name}": [method.name for method in service.method] for file in files for service in file.service}
+                self.assertLessEqual(set(methods[name]), set(services[name]))
+                again = self.ask(provider, {"file_by_filename": files[0].name})[0]
+                self.assertEqual(again.file_descriptor_response, answer.file_descriptor_response)
+
+    def test_reflection_does_not_know(self):
+        unknown = ({"file_containing_symbol": "no.such.Thing"}, {"file_by_filename": "none.proto"}, {"all_extension_numbers_of_type": "no.such.Thing"},
+                   {"file_containing_extension": {"containing_type": "no.such.Thing", "extension_number": 1}},
+                   {"file_containing_extension": {"containing_type": "dataprovider.GetNodesRequest", "extension_number": 1}})
+        with Provider() as provider:
+            answers = self.ask(provider, *unknown, {"file_containing_symbol": SERVICE})
+            for answer in answers[:-1]:
+                self.assertEqual(answer.error_response.error_code, Code.NOT_FOUND.value[0], answer)
+            self.assertEqual(len(answers[-1].file_descriptor_response.file_descriptor_proto), 1)
+            none = self.ask(provider, {"all_extension_numbers_of_type": "dataprovider.GetNodesRequest"})[0].all_extension_numbers_response
+            self.assertEqual((none.base_type_name, list(none.extension_number)), ("dataprovider.GetNodesRequest", []))
 
     def test_commands_are_off(self):
         with Provider() as provider:
