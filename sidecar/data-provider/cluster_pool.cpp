@@ -96,6 +96,13 @@ void ClusterPool::look_again_at(steady_clock::time_point when) {
   graveyard_->filled.notify_one();
 }
 
+std::optional<ClusterPool::Cluster> ClusterPool::find(std::string_view kubeconfig_base64) {
+  const std::string digest = base::sha256_hex(kubeconfig_base64);
+  std::lock_guard lock(mutex_);
+  const auto* cluster = known(digest);
+  return cluster ? std::optional(*cluster) : std::nullopt;
+}
+
 ClusterPool::Cluster ClusterPool::get(std::string_view kubeconfig_base64) {
   std::string digest = base::sha256_hex(kubeconfig_base64);
   {

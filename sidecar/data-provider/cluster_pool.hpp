@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -44,7 +45,10 @@ class ClusterPool {
   ClusterPool(const ClusterPool&) = delete;
   ClusterPool& operator=(const ClusterPool&) = delete;
 
-  /// Throws Error(invalid_argument) for everything that is wrong with the kubeconfig.
+  /// The one of a kubeconfig that was read before. Quick.
+  std::optional<Cluster> find(std::string_view kubeconfig_base64);
+  /// Reads the kubeconfig if need be, which takes as much as 0.1 s for a large one. Throws Error(invalid_argument) for everything that is
+  /// wrong with it.
   Cluster get(std::string_view kubeconfig_base64);
   size_t size() const;
 

@@ -37,14 +37,14 @@ struct Desk {
   AsyncService service{};
 };
 
-/// A call, from its request to its status. `Self` has `method`, its name, and `ask`, how to wait for one; it sees to it that finish() comes
-/// once.
+/// A call, from its request to its status. `Self` has `method`, its name, and `await`, how to wait for one; it sees to it that finish()
+/// comes once.
 template <class Self, class Request, class Response>
 class Call : public UnaryRpc<Request, Response> {
  public:
   static void wait(Desk& desk, EventQueue& queue) {
     Call* call = new Self(desk, queue);
-    (desk.service.*Self::ask)(&call->context_, &call->request_, &call->writer_, queue.get(), queue.get(), call->begun());
+    (desk.service.*Self::await)(&call->context_, &call->request_, &call->writer_, queue.get(), queue.get(), call->begun());
   }
 
  protected:
@@ -61,6 +61,18 @@ class Call : public UnaryRpc<Request, Response> {
     tell(std::to_string(static_cast<int>(error.code())), log::Level::info, error.what());
     end(status_of(error));
   }
+  /// What `step` throws is the call's end.
+  template <class Step>
+  void attempt(Step&& step) {
+    try {
+      step();
+    } catch (const Error& e) {
+      finish(e);
+    } catch (const std::exception& e) {
+      log::error("a call failed", {{"method", Self::method}, {"error", e.what()}});
+      finish(Error(Code::internal, "the data provider failed; its log says why"));
+    }
+  }
   milliseconds time_left() const { return data_provider::time_left(this->context_, provider_.options.calls); }
 
   Provider& provider_;
@@ -69,16 +81,11 @@ class Call : public UnaryRpc<Request, Response> {
   void renew() final { wait(desk_, this->queue_); }
   void work() final {
     began_ = steady_clock::now();
-    try {
+    attempt([this] {
       provider_.gate.enter();
       entered_ = true;
       start();
-    } catch (const Error& e) {
-      finish(e);
-    } catch (const std::exception& e) {
-      log::error("a call failed", {{"method", Self::method}, {"error", e.what()}});
-      finish(Error(Code::internal, "the data provider failed; its log says why"));
-    }
+    });
   }
   /// Makes room before the caller has the answer: the events of the end may come long after the caller's next call.
   void end(const grpc::Status& status) {
@@ -96,6 +103,48 @@ class Call : public UnaryRpc<Request, Response> {
   bool entered_ = false;
 };
 
+/// A call about the cluster of its kubeconfig. One that was not seen before is read in the background, so that a large or hostile one holds
+/// up nobody else.
+template <class Self, class Request, class Response>
+class ClusterCall : public Call<Self, Request, Response> {
+ protected:
+  using Call<Self, Request, Response>::Call;
+
+  /// On the queue's thread, as start(); not when the caller has gone meanwhile.
+  virtual void ask(const ClusterPool::Cluster&) = 0;
+  /// The caller has gone; maybe before ask().
+  virtual void give_up() = 0;
+
+ private:
+  void start() final {
+    if (const auto cluster = this->provider_.clusters.find(this->request_.kubeconfig_base64())) return ask(*cluster);
+    this->provider_.background.post([this] {
+      std::optional<Error> error;
+      std::optional<ClusterPool::Cluster> cluster;
+      try {
+        cluster = this->provider_.clusters.get(this->request_.kubeconfig_base64());
+      } catch (const Error& e) {
+        error = e;
+      } catch (const std::exception& e) {
+        error = Error(Code::internal, e.what());
+      }
+      this->queue_.post([this, error = std::move(error), cluster = std::move(cluster)] {
+        this->attempt([&] {
+          if (error) throw Error(*error);
+          if (gone_) throw Error(Code::cancelled, "the caller has gone");
+          ask(*cluster);
+        });
+      });
+    });
+  }
+  void cancel() final {
+    gone_ = true;
+    give_up();
+  }
+
+  bool gone_ = false;
+};
+
 template <class Request>
 kube::ListOptions options_of(const Request& request) {
   kube::ListOptions options;
@@ -109,24 +158,23 @@ kube::ListOptions options_of(const Request& request) {
 
 /// A page of names.
 template <class Self, class Request, class Response>
-class ListCall : public Call<Self, Request, Response> {
+class ListCall : public ClusterCall<Self, Request, Response> {
  protected:
-  using Call<Self, Request, Response>::Call;
+  using ClusterCall<Self, Request, Response>::ClusterCall;
 
-  void list(ListQuery query, std::function<void(std::string_view, std::string_view)> name) {
+  void list(const ClusterPool::Cluster& cluster, ListQuery query, std::function<void(std::string_view, std::string_view)> name) {
     const auto deadline = steady_clock::now() + this->time_left();
     ListSink sink{std::move(name), {}, [this](std::optional<Error> error, std::string token) {
                     if (error) return this->finish(*error);
                     this->response_.set_continue_(std::move(token));
                     this->finish();
                   }};
-    listing_ = std::make_shared<Listing>(this->provider_.clusters.get(this->request_.kubeconfig_base64()).client, std::move(query),
-                                         std::move(sink), this->provider_.options.listing, deadline);
+    listing_ = std::make_shared<Listing>(cluster.client, std::move(query), std::move(sink), this->provider_.options.listing, deadline);
     listing_->start();
   }
 
  private:
-  void cancel() override {
+  void give_up() final {
     if (listing_) listing_->cancel();
   }
 
@@ -136,14 +184,14 @@ class ListCall : public Call<Self, Request, Response> {
 class PodsCall final : public ListCall<PodsCall, dataprovider::GetPodsRequest, dataprovider::GetPodsResponse> {
  public:
   static constexpr const char* method = "GetPods";
-  static constexpr auto ask = &AsyncService::RequestGetPods;
+  static constexpr auto await = &AsyncService::RequestGetPods;
   using ListCall::ListCall;
 
  private:
-  void start() override {
+  void ask(const ClusterPool::Cluster& cluster) override {
     kube::ListOptions options = options_of(request_);
     options.name_space = request_.namespace_();
-    list({core_resource("pods", true), options}, [this](std::string_view name, std::string_view name_space) {
+    list(cluster, {core_resource("pods", true), options}, [this](std::string_view name, std::string_view name_space) {
       response_.add_names(name.data(), name.size());
       response_.add_namespaces(name_space.data(), name_space.size());
     });
@@ -153,26 +201,25 @@ class PodsCall final : public ListCall<PodsCall, dataprovider::GetPodsRequest, d
 class NamespacesCall final : public ListCall<NamespacesCall, dataprovider::GetNamespacesRequest, dataprovider::GetNamespacesResponse> {
  public:
   static constexpr const char* method = "GetNamespaces";
-  static constexpr auto ask = &AsyncService::RequestGetNamespaces;
+  static constexpr auto await = &AsyncService::RequestGetNamespaces;
   using ListCall::ListCall;
 
  private:
-  void start() override {
-    list({core_resource("namespaces", false), options_of(request_)},
+  void ask(const ClusterPool::Cluster& cluster) override {
+    list(cluster, {core_resource("namespaces", false), options_of(request_)},
          [this](std::string_view name, std::string_view) { response_.add_namespaces(name.data(), name.size()); });
   }
 };
 
 /// Of all calls for one cluster's nodes at nearly the same time, the first lists them.
-class NodesCall final : public Call<NodesCall, dataprovider::GetNodesRequest, dataprovider::GetNodesResponse> {
+class NodesCall final : public ClusterCall<NodesCall, dataprovider::GetNodesRequest, dataprovider::GetNodesResponse> {
  public:
   static constexpr const char* method = "GetNodes";
-  static constexpr auto ask = &AsyncService::RequestGetNodes;
-  using Call::Call;
+  static constexpr auto await = &AsyncService::RequestGetNodes;
+  using ClusterCall::ClusterCall;
 
  private:
-  void start() override {
-    const auto cluster = provider_.clusters.get(request_.kubeconfig_base64());
+  void ask(const ClusterPool::Cluster& cluster) override {
     asked_ = std::make_shared<SharedList::Asked>();
     asked_->deadline = steady_clock::now() + time_left();
     asked_->done = [this](const Error* error, const SharedList::Names& names) {
@@ -187,7 +234,7 @@ class NodesCall final : public Call<NodesCall, dataprovider::GetNodesRequest, da
     list_->ask(asked_);
   }
 
-  void cancel() override {
+  void give_up() override {
     if (list_) list_->cancel(asked_);
   }
   static SharedList::Cancel list(const ClusterPool::Client& client, const ListingLimits& limits, steady_clock::time_point deadline,
@@ -211,7 +258,7 @@ class NodesCall final : public Call<NodesCall, dataprovider::GetNodesRequest, da
 class KubectlCall final : public Call<KubectlCall, dataprovider::ExecuteKubectlRequest, dataprovider::ExecuteKubectlResponse> {
  public:
   static constexpr const char* method = "ExecuteKubectl";
-  static constexpr auto ask = &AsyncService::RequestExecuteKubectl;
+  static constexpr auto await = &AsyncService::RequestExecuteKubectl;
   using Call::Call;
 
  private:

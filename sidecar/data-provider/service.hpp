@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "background.hpp"
 #include "call_gate.hpp"
 #include "cluster_pool.hpp"
 #include "options.hpp"
@@ -25,6 +26,7 @@ struct Provider {
   const Options options;
   ClusterPool clusters;
   CallGate gate, kubectl_gate, streams_gate;
+  Background background;  // last: its work uses what is above
 };
 
 std::unique_ptr<Served> make_service(Provider&);

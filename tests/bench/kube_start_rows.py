@@ -127,11 +127,12 @@ def start_to_pod(table, o):
 
 def requests_alone(space, count):
     """Milliseconds for the objects of a run without a host: the record first and the two others at once; and the two one after the other."""
-    run = json.loads(kubectl("get", "runs", "-n", space, "-o", "json"))["items"][0]
-    found = {"run": run, "id": run["spec"]["origin"]["jobId"], "uid": run["metadata"]["uid"]}
-    for kind in ("configmap", "pod"):
-        of_run = [one for one in json.loads(kubectl("get", kind + "s", "-n", space, "-o", "json"))["items"] if found["uid"] in json.dumps(one["metadata"])]
-        found[kind], = of_run
+    objects = {kind: json.loads(kubectl("get", kind + "s", "-n", space, "-o", "json"))["items"] for kind in ("run", "configmap", "pod")}
+    pod = next(pod for pod in objects["pod"] if "ownerReferences" in pod["metadata"])  # the peer's have no owner
+    uid = pod["metadata"]["ownerReferences"][0]["uid"]
+    run = next(run for run in objects["run"] if run["metadata"]["uid"] == uid)
+    configmap = next(one for one in objects["configmap"] if uid in json.dumps(one["metadata"]))
+    found = {"run": run, "configmap": configmap, "pod": pod, "id": run["spec"]["origin"]["jobId"], "uid": uid}
     for kind in ("run", "configmap", "pod"):
         found[kind].pop("status", None)
         kept = ("name", "namespace", "labels", "annotations", "ownerReferences", "finalizers")

@@ -1,5 +1,6 @@
 """Of the data provider in C++: one thread serves every call, and what is open beside the calls has a limit."""
 
+import base64
 import pathlib
 import signal
 import unittest
@@ -8,11 +9,17 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from provider import FakeServer, Provider, code_of, packed, pb, until
+from provider import FakeServer, Provider, code_of, packed, pb, rpc, until
 
 STREAMS_MAX = 64  # streams_max in sidecar/data-provider/options.hpp
 STREAMS_PER_CONNECTION = 48  # fewer than a connection may have
+LARGE = 20  # kubeconfigs of nearly a megabyte each
 Code = grpc.StatusCode
+
+
+def large_kubeconfig(number):
+    entries = "".join(f"- {{name: cluster-{number}-{i}, cluster: {{server: 'https://127.0.0.1:1'}}}}\n" for i in range(14_000))
+    return base64.b64encode(f"apiVersion: v1\nkind: Config\nclusters:\n{entries}".encode()).decode()
 
 
 def threads(provider):
@@ -59,6 +66,18 @@ class Queue(unittest.TestCase):
                     next(self.watch(channel))
             until("there is room", lambda: code_of(lambda: self.reflect(provider.channel))[0] == Code.OK)
 
+    def test_large_kubeconfigs_hold_up_nobody(self):
+        with Provider() as provider, grpc.insecure_channel(provider.address, [("number", 1)]) as channel:
+            stub, health = rpc.DataProviderServiceStub(channel), health_pb2_grpc.HealthStub(provider.channel)
+            calls = [stub.GetNodes.future(pb.GetNodesRequest(kubeconfig_base64=large_kubeconfig(number)), timeout=120) for number in range(LARGE)]
+            answered = 0
+            while not all(call.done() for call in calls):
+                health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+                answered += 1
+            self.assertEqual({call.code() for call in calls}, {Code.INVALID_ARGUMENT})
+        # If each had to wait for a large one, there would be one answer for each of these.
+        self.assertGreater(answered, 3 * LARGE)
+
     def test_a_stop_cuts_off_what_takes_too_long(self):
         hang = []
 
@@ -73,8 +92,10 @@ class Queue(unittest.TestCase):
             provider.process.send_signal(signal.SIGTERM)
             self.assertEqual(provider.process.wait(10), 0)
             self.assertNotEqual(code_of(ask.result)[0], Code.OK)
-            self.assertEqual(next(watch).status, health_pb2.HealthCheckResponse.NOT_SERVING)
-            self.assertNotEqual(code_of(lambda: next(watch))[0], Code.OK)
+            with self.assertRaises(grpc.RpcError):
+                # It is told when there is time for that, and cut off either way.
+                self.assertEqual(next(watch).status, health_pb2.HealthCheckResponse.NOT_SERVING)
+                next(watch)
 
 
 if __name__ == "__main__":
