@@ -3,7 +3,8 @@
 ///
 /// What the requests take by themselves, with nothing of a host or a cache around them: something to measure those against.
 ///   write   COUNT patches of a Run's status, 50 a second, by one blocking libcurl handle over HTTP/2; nobody watches
-///   start   COUNT times a Run, then its ConfigMap and its pod at once, by core/kube's client; and, in turn, a ConfigMap and then a pod, as without a record.
+///   start   COUNT times a Run, then its ConfigMap and its pod at once, by core/kube's client; and, in turn, a ConfigMap and then a pod, as
+///   without a record.
 ///           OBJECTS-FILE has them as {"id", "uid", "run", "configmap", "pod"}; id and the Run's uid are exchanged in each.
 #include <algorithm>
 #include <chrono>
