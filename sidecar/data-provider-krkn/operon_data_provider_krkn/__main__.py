@@ -15,11 +15,12 @@ from . import dataprovider_pb2 as pb
 from . import dataprovider_pb2_grpc as rpc
 from .cluster import Clusters
 from .service import Service
+from .watched_health import WatchedHealth
 
 SERVICE = pb.DESCRIPTOR.services_by_name["DataProviderService"].full_name
 REQUEST_BYTES_MAX = 1536 << 10
 ENDING = {signal.SIGTERM, signal.SIGINT}
-OTHER_CALLS_MAX = 8  # health and reflection, beside the calls
+OTHER_CALLS_MAX = 8  # health's Check and reflection, beside the calls
 
 
 def options_of(words):
@@ -59,7 +60,7 @@ def main():
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(options.calls_max + OTHER_CALLS_MAX),
                          options=[("grpc.max_receive_message_length", REQUEST_BYTES_MAX), ("grpc.so_reuseport", 0)])
     rpc.add_DataProviderServiceServicer_to_server(Service(clusters, options.calls_max), server)
-    state = health.HealthServicer()
+    state = WatchedHealth()
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
     for name in ("", SERVICE):
         state.set(name, health_pb2.HealthCheckResponse.SERVING)

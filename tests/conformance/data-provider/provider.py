@@ -19,7 +19,7 @@ import yaml
 
 import dataprovider_pb2 as pb
 import dataprovider_pb2_grpc as rpc
-from operon_harness import free_port, until
+from operon_harness import PATIENCE, free_port, until
 
 PROGRAM = shlex.split(os.environ["DATA_PROVIDER"])
 IMPLEMENTATION = os.environ.get("DATA_PROVIDER_KIND", "cpp")
@@ -180,4 +180,4 @@ class FakeServer:
         self.server.server_close()
 
 
-__all__ = ["Cluster", "FakeServer", "IMPLEMENTATION", "Provider", "SECRET", "code_of", "free_port", "kubeconfig_of", "packed", "pb", "rpc", "time", "until"]
+__all__ = ["Cluster", "FakeServer", "IMPLEMENTATION", "PATIENCE", "Provider", "SECRET", "code_of", "free_port", "kubeconfig_of", "packed", "pb", "rpc", "time", "until"]

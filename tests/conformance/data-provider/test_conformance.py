@@ -12,11 +12,12 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from provider import Cluster, FakeServer, Provider, SECRET, code_of, free_port, kubeconfig_of, packed, pb, time, until
+from provider import Cluster, FakeServer, PATIENCE, Provider, SECRET, code_of, free_port, kubeconfig_of, packed, pb, time, until
 
 SERVICE = "dataprovider.DataProviderService"
 Code = grpc.StatusCode
 Health = health_pb2.HealthCheckResponse
+STREAMS_MAX = 64  # Watch of the health service
 Question = reflection_pb2.ServerReflectionRequest
 
 
@@ -342,6 +343,39 @@ class Life(unittest.TestCase):
                 one.cancel()
             unknown.cancel()
             self.assertEqual(provider.process.wait(10), 0)
+
+    def test_open_watches_have_a_limit(self):
+        with Provider() as provider:
+            # Channels with the same arguments would share a connection, which has a limit of its own.
+            channels = [grpc.insecure_channel(provider.address, [("number", number)]) for number in range(2)]
+
+            def watch(channel):
+                return health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60 * PATIENCE)
+            try:
+                watches = [watch(channels[number % 2]) for number in range(STREAMS_MAX)]
+                for one in watches:
+                    self.assertEqual(next(one).status, Health.SERVING)
+                code, words = code_of(lambda: next(watch(provider.channel)))
+                self.assertEqual(code, Code.RESOURCE_EXHAUSTED)
+                self.assertIn("streams_max", words)
+                watches[0].cancel()
+                until("there is room again", lambda: code_of(lambda: next(watch(provider.channel)))[0] == Code.OK)
+            finally:
+                for channel in channels:
+                    channel.close()
+
+    def test_watches_come_and_go(self):
+        with Provider() as provider:
+            health = health_pb2_grpc.HealthStub(provider.channel)
+
+            def come_and_go(_):
+                watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=20 * PATIENCE)
+                status = next(watch).status
+                watch.cancel()
+                return status
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                self.assertEqual([Health.SERVING] * 1000, list(pool.map(come_and_go, range(1000))))
+            self.assertEqual(health.Check(health_pb2.HealthCheckRequest(), timeout=20 * PATIENCE).status, Health.SERVING)
 
     def ask(self, provider, *questions):
         """Over one stream; an answer to each question, in their order."""
