@@ -112,6 +112,13 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
     if (!stopped && changed) changed(before, now);
   }
 
+  /// After a write to `row`'s object. The watch has often told of it before the answer came: then there is nothing to read.
+  RowPtr take(const kube::Answer& answer, const RunRow& row) {
+    const uint64_t version = answer.version();
+    if (auto known = index.find_name(row.name); version != 0 && known && known->uid == row.uid && known->version >= version) return known;
+    return take(answer.parse());
+  }
+
   RowPtr take(const json& object, bool on_client_thread = false) {
     RowPtr row;
     try {
@@ -179,7 +186,7 @@ void ObjectStore::Impl::add_log_tail(const std::string& id, Cleanup cleanup, con
 
 RowPtr ObjectStore::Impl::write_stop(RowPtr row) {
   if (row->stop_asked) return row;
-  return take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, {{"spec", {{"stop", true}}}}));
+  return take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, {{"spec", {{"stop", true}}}}), *row);
 }
 
 void ObjectStore::Impl::write(const std::string& id, const StatusWrite& wanted) {
@@ -192,11 +199,11 @@ void ObjectStore::Impl::write(const std::string& id, const StatusWrite& wanted) 
     try {
       if (wanted.record && wanted.record->job.stop_requested && !wanted.record->timed_out && !row->deleting) row = write_stop(row);
       if (!row) return;
-      row = take(api.patch(run_resource(), name_of(*row, "status"), kube::PatchType::merge, patch_of(wanted, *row)));
+      row = take(api.patch(run_resource(), name_of(*row, "status"), kube::PatchType::merge, patch_of(wanted, *row)), *row);
       if (!row) return;
       if (wanted.drop_request) drop_request(*row);
       if (row->record.job.ended() && row->record.cleanup != Cleanup::log && row->held()) {
-        take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, false)));
+        take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, false)), *row);
       }
       return;
     } catch (const Error& e) {
@@ -228,10 +235,11 @@ void ObjectStore::Impl::drop_request(const RunRow& row) {
 bool ObjectStore::Impl::accept(const JobRecord& record, RowPtr row) {
   if (row->accepted) return false;
   try {
-    if (!row->held()) row = take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, true)));
+    if (!row->held()) row = take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, true)), *row);
     if (!row) throw Error(Code::unavailable, "the Run makes no sense any more");
     take(api.patch(run_resource(), name_of(*row, "status"), kube::PatchType::merge,
-                   clean(status_patch(record, false, *row, clock.unix_ms()))));
+                   clean(status_patch(record, false, *row, clock.unix_ms()))),
+         *row);
     return true;
   } catch (const Error& e) {
     if (!kube::is_conflict(e)) throw;
@@ -241,7 +249,7 @@ bool ObjectStore::Impl::accept(const JobRecord& record, RowPtr row) {
 
 void ObjectStore::Impl::create(const JobRecord& record, const PendingRequest& pending) {
   NewRun made = new_run(record, pending, limits.objects);
-  const auto row = take(api.create(run_resource(), name_space, std::move(*made.run)));
+  const auto row = take(api.create(run_resource(), name_space, std::move(*made.run)).parse());
   if (!row) throw Error(Code::internal, "the API server answered with a Run that makes no sense");
   for (auto& secret : made.secrets) {
     give(*secret, {run_api_version, "Run", row->name, row->uid});
@@ -374,20 +382,22 @@ void ObjectStore::ask_to_stop(const RunRow& row) {
 
 void ObjectStore::refuse(const RunRow& row, Phase phase, const std::string& reason, const std::string& message) {
   impl_->take(impl_->api.patch(run_resource(), impl_->name_of(row, "status"), kube::PatchType::merge,
-                               clean(refusal_patch(phase, reason, base::scrub(message), row, impl_->clock.unix_ms()))));
+                               clean(refusal_patch(phase, reason, base::scrub(message), row, impl_->clock.unix_ms()))),
+              row);
 }
 
 void ObjectStore::explain(const RunRow& row, const std::string& message) {
   const std::string text = base::scrub(message);
   if (row.record.job.message == text) return;
   impl_->take(impl_->api.patch(run_resource(), impl_->name_of(row, "status"), kube::PatchType::merge,
-                               clean({{"status", {{"phase", "Pending"}, {"message", text}, {"jobId", row.record.job.id}}}})));
+                               clean({{"status", {{"phase", "Pending"}, {"message", text}, {"jobId", row.record.job.id}}}})),
+              row);
 }
 
 void ObjectStore::let_go(const RunRow& row) {
   if (!row.held()) return;
   try {
-    impl_->take(impl_->api.patch(run_resource(), impl_->name_of(row), kube::PatchType::merge, finalizer_patch(row, false)));
+    impl_->take(impl_->api.patch(run_resource(), impl_->name_of(row), kube::PatchType::merge, finalizer_patch(row, false)), row);
   } catch (const Error& e) {
     if (!kube::is_not_found(e)) throw;
   }
@@ -514,16 +524,16 @@ void ObjectStore::set_meta(const std::string& key, const std::string& value) {
     const json patch = {{"data", {{key, value}}}};
     json answer;
     try {
-      answer = impl_->api.patch(config_map_resource(), name, kube::PatchType::merge, patch);
+      answer = impl_->api.patch(config_map_resource(), name, kube::PatchType::merge, patch).parse();
     } catch (const Error& e) {
       if (!kube::is_not_found(e)) throw;
       json fresh = patch;
       fresh["metadata"] = {{"name", state_config_map}, {"labels", {{"app.kubernetes.io/name", "krkn-operator"}}}};
       try {
-        answer = impl_->api.create(config_map_resource(), impl_->name_space, std::move(fresh));
+        answer = impl_->api.create(config_map_resource(), impl_->name_space, std::move(fresh)).parse();
       } catch (const Error& again) {
         if (!kube::is_already_exists(again)) throw;
-        answer = impl_->api.patch(config_map_resource(), name, kube::PatchType::merge, patch);
+        answer = impl_->api.patch(config_map_resource(), name, kube::PatchType::merge, patch).parse();
       }
     }
     impl_->take_state(answer, kube::version_number(answer.at("metadata").value("resourceVersion", "")));

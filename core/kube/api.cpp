@@ -12,7 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* attempt_annotation = "operon.dev/create-attempt";
-constexpr base::JsonLimits answer_limits{64u << 20, 128, 4'000'000, true};
 
 std::string words(const char* verb, const Resource& resource, const Name& name) {
   std::string text = std::string(verb) + " " + resource.plural;
@@ -21,18 +20,11 @@ std::string words(const char* verb, const Resource& resource, const Name& name) 
   return text + name.name;
 }
 
-json object_in(const Response& response, const std::string& what, ManagedFields managed) {
-  if (response.status / 100 != 2) throw error_of(response, what);
-  try {
-    return parse_answer(response.body, answer_limits, managed);
-  } catch (const Error& e) {
-    throw Error(Code::data_loss, what + ": the answer is no JSON: " + e.what());
-  }
-}
-
-json answer_in(const Result& result, const std::string& what, ManagedFields managed = ManagedFields::keep) {
+std::string text_in(Result result, const std::string& what) {
   if (const auto* error = std::get_if<Error>(&result)) throw Error(*error);
-  return object_in(std::get<Response>(result), what, managed);
+  auto& response = std::get<Response>(result);
+  if (response.status / 100 != 2) throw error_of(response, what);
+  return std::move(response.body);
 }
 
 Request object_request(const char* method, const Resource& resource, const Name& name, std::string body, std::string type) {
@@ -51,15 +43,21 @@ std::string text_at(const json& object, const char* pointer) {
 
 }  // namespace
 
-json Api::answer(Request request, Repeat repeat, const std::string& what) const {
+std::string Api::text(Request request, Repeat repeat, const std::string& what) const {
   request.timeout = timeout_;
-  // Whoever writes has no use for the list of who wrote what.
-  const auto managed = request.method == "GET" ? ManagedFields::keep : ManagedFields::leave_out;
-  return answer_in(send(*client_, std::move(request), {.repeat = repeat}).result, what, managed);
+  return text_in(send(*client_, std::move(request), {.repeat = repeat}).result, what);
+}
+
+json Api::read(Request request, const std::string& what) const {
+  return read_answer(what, text(std::move(request), Repeat::safe, what), ManagedFields::keep);
+}
+
+Answer Api::write(Request request, Repeat repeat, const std::string& what) const {
+  return {text(std::move(request), repeat, what), what};
 }
 
 json Api::get(const Resource& resource, const Name& name) const {
-  return answer(object_request("GET", resource, name, "", ""), Repeat::safe, words("get", resource, name));
+  return read(object_request("GET", resource, name, "", ""), words("get", resource, name));
 }
 
 std::string Api::list(const Resource& resource, ListOptions options, const std::function<void(json&&)>& item,
@@ -69,7 +67,7 @@ std::string Api::list(const Resource& resource, ListOptions options, const std::
   while (true) {
     json page;
     try {
-      page = answer(list_request(resource, options), Repeat::safe, what);
+      page = read(list_request(resource, options), what);
     } catch (const Error& e) {
       if (!is_expired(e) || options.continue_token.empty() || restarted) throw;
       // Anew, and in one piece: what was too slow once would be too slow again.
@@ -87,7 +85,7 @@ std::string Api::list(const Resource& resource, ListOptions options, const std::
   }
 }
 
-json Api::create(const Resource& resource, const std::string& name_space, json object) const {
+Answer Api::create(const Resource& resource, const std::string& name_space, json object) const {
   const std::string attempt = base::uuid_v4();
   object["metadata"]["annotations"][attempt_annotation] = attempt;
   const std::string name = text_at(object, "/metadata/name");
@@ -98,37 +96,37 @@ json Api::create(const Resource& resource, const std::string& name_space, json o
   request.body = object.dump();
   request.timeout = timeout_;
   // With a name of its own a repeated create meets the first one; a generated name would make a second object.
-  const auto outcome = send(*client_, std::move(request), {.repeat = name.empty() ? Repeat::unsafe : Repeat::safe});
+  auto outcome = send(*client_, std::move(request), {.repeat = name.empty() ? Repeat::unsafe : Repeat::safe});
   try {
-    return answer_in(outcome.result, what, ManagedFields::leave_out);
+    return {text_in(std::move(outcome.result), what), what};
   } catch (const Error& e) {
     if (!is_already_exists(e) || !outcome.maybe_done_before) throw;
-    json there = get(resource, {name_space, name});
-    if (text_at(there, "/metadata/annotations/operon.dev~1create-attempt") != attempt) throw;
+    Answer there = write(object_request("GET", resource, {name_space, name}, "", ""), Repeat::safe, what);
+    if (text_at(there.parse(), "/metadata/annotations/operon.dev~1create-attempt") != attempt) throw;
     return there;
   }
 }
 
-json Api::apply(const Resource& resource, const Name& name, const json& object, const ApplyOptions& options) const {
+Answer Api::apply(const Resource& resource, const Name& name, const json& object, const ApplyOptions& options) const {
   auto request = object_request("PATCH", resource, name, object.dump(), "application/apply-patch+yaml");
   request.query.emplace_back("fieldManager", options.field_manager);
   if (options.force) request.query.emplace_back("force", "true");
-  return answer(std::move(request), Repeat::safe, words("apply", resource, name));
+  return write(std::move(request), Repeat::safe, words("apply", resource, name));
 }
 
-json Api::update(const Resource& resource, const Name& name, const json& object) const {
+Answer Api::update(const Resource& resource, const Name& name, const json& object) const {
   const bool versioned = !text_at(object, "/metadata/resourceVersion").empty();
-  return answer(object_request("PUT", resource, name, object.dump(), ""), versioned ? Repeat::safe : Repeat::unsafe,
-                words("update", resource, name));
+  return write(object_request("PUT", resource, name, object.dump(), ""), versioned ? Repeat::safe : Repeat::unsafe,
+               words("update", resource, name));
 }
 
-json Api::patch(const Resource& resource, const Name& name, PatchType type, const json& patch) const {
+Answer Api::patch(const Resource& resource, const Name& name, PatchType type, const json& patch) const {
   static constexpr const char* types[] = {"application/merge-patch+json", "application/json-patch+json",
                                           "application/strategic-merge-patch+json"};
   // A JSON patch may add to a list; a strategic one may, where a list has no keys. Only a merge patch says what is to be.
   const auto repeat = type == PatchType::merge ? Repeat::safe : Repeat::unsafe;
-  return answer(object_request("PATCH", resource, name, patch.dump(), types[static_cast<int>(type)]), repeat,
-                words("patch", resource, name));
+  return write(object_request("PATCH", resource, name, patch.dump(), types[static_cast<int>(type)]), repeat,
+               words("patch", resource, name));
 }
 
 bool Api::remove(const Resource& resource, const Name& name, const DeleteOptions& options) const {
@@ -141,9 +139,9 @@ bool Api::remove(const Resource& resource, const Name& name, const DeleteOptions
   auto request = object_request("DELETE", resource, name, body.dump(), "application/json");
   request.timeout = timeout_;
   // A name may be given to a new object between two attempts: only with a uid it is the same one.
-  const auto outcome = send(*client_, std::move(request), {.repeat = options.uid.empty() ? Repeat::unsafe : Repeat::safe});
+  auto outcome = send(*client_, std::move(request), {.repeat = options.uid.empty() ? Repeat::unsafe : Repeat::safe});
   try {
-    answer_in(outcome.result, what);
+    text_in(std::move(outcome.result), what);
     return true;
   } catch (const Error& e) {
     if (!is_not_found(e)) throw;
@@ -156,7 +154,7 @@ json Api::modify(const Resource& resource, const Name& name, const std::function
     json object = get(resource, name);
     if (!change(object)) return object;
     try {
-      return update(resource, name, object);
+      return update(resource, name, object).parse();
     } catch (const Error& e) {
       if (!is_conflict(e) || attempt >= attempts_max) throw;
     }

@@ -1,5 +1,5 @@
 /// core/kube/api.hpp: what one does with objects of the API: get, list, create, apply, update, patch, delete. Blocking; retried where that
-/// is safe. What a write answers has no metadata.managedFields.
+/// is safe.
 #pragma once
 
 #include <chrono>
@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "core/kube/answer.hpp"
 #include "core/kube/client.hpp"
 #include "core/kube/resource.hpp"
 #include "core/kube/retry.hpp"
@@ -32,12 +33,12 @@ class Api {
 
   /// The object as the server has it. Carries an attempt's id as annotation, so that a create whose answer was lost and which is met again
   /// is known for our own; somebody else's is ALREADY_EXISTS.
-  nlohmann::json create(const Resource&, const std::string& name_space, nlohmann::json object) const;
+  Answer create(const Resource&, const std::string& name_space, nlohmann::json object) const;
   /// Server-side apply; the object needs apiVersion, kind and name.
-  nlohmann::json apply(const Resource&, const Name&, const nlohmann::json& object, const ApplyOptions& = {}) const;
+  Answer apply(const Resource&, const Name&, const nlohmann::json& object, const ApplyOptions& = {}) const;
   /// Replaces; with a resourceVersion in the object it is refused (ABORTED, "Conflict") when somebody else was faster.
-  nlohmann::json update(const Resource&, const Name&, const nlohmann::json& object) const;
-  nlohmann::json patch(const Resource&, const Name&, PatchType, const nlohmann::json& patch) const;
+  Answer update(const Resource&, const Name&, const nlohmann::json& object) const;
+  Answer patch(const Resource&, const Name&, PatchType, const nlohmann::json& patch) const;
   /// False when it was not there. The answer of a delete that takes its time is not waited for.
   bool remove(const Resource&, const Name&, const DeleteOptions& = {}) const;
 
@@ -48,7 +49,9 @@ class Api {
   Client& client() const { return *client_; }
 
  private:
-  nlohmann::json answer(Request, Repeat, const std::string& what) const;
+  std::string text(Request, Repeat, const std::string& what) const;
+  nlohmann::json read(Request, const std::string& what) const;
+  Answer write(Request, Repeat, const std::string& what) const;
 
   Client* client_;
   std::chrono::milliseconds timeout_;

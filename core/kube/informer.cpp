@@ -46,6 +46,7 @@ struct Informer::State : std::enable_shared_from_this<Informer::State> {
   void gone(const Error&);
   void silence();
   void changed(std::optional<Change>);
+  void written(std::string_view text);
   void tell();
   void trouble_is(const Error*);
   void later(milliseconds, void (State::*)());
@@ -359,13 +360,22 @@ size_t Informer::size() const {
   return state_->cache.size();
 }
 
-void Informer::note_written(const nlohmann::json& object) {
-  const std::string text = padded(object);
+void Informer::State::written(std::string_view text) {
   {
-    std::lock_guard lock(state_->mutex);
-    state_->changed(state_->cache.put_written(state_->written_parser.parse(text)));
+    std::lock_guard lock(mutex);
+    auto change = cache.put_written(written_parser.parse(text));
+    if (!change) return;  // the watch was faster
+    changed(std::move(change));
   }
-  state_->later(milliseconds(0), &State::tell);
+  later(milliseconds(0), &State::tell);
+}
+
+void Informer::note_written(const Answer& answer) {
+  state_->written(answer.text());
+}
+
+void Informer::note_written(const nlohmann::json& object) {
+  state_->written(padded(object));
 }
 
 void Informer::note_written(std::string_view key, std::string_view resource_version) {

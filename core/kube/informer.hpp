@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/kube/answer.hpp"
 #include "core/kube/client.hpp"
 #include "core/kube/object.hpp"
 #include "core/kube/object_cache.hpp"
@@ -60,6 +61,7 @@ class Informer {
 
   /// What the server answered to a write of ours: readers see it at once, and nothing older afterwards. Objects that the selectors leave
   /// out must not be noted.
+  void note_written(const Answer&);
   void note_written(const nlohmann::json& object);
   /// The same where only the version is known: get() and list() go on showing the older one, and behind() says so.
   void note_written(std::string_view key, std::string_view resource_version);

@@ -14,5 +14,9 @@ enum class ManagedFields { keep, leave_out };
 /// metadata.managedFields, often the longer half of it, can be left out. Half of a surrogate pair (\ud800 alone) is no character, and the
 /// text with it is refused: API servers write U+FFFD for one, so it comes from somebody else, and text that is no UTF-8 goes no further.
 nlohmann::json parse_answer(std::string_view text, const base::JsonLimits&, ManagedFields = ManagedFields::keep);
+/// The same with the limits of a single answer; throws Error(data_loss) that begins with `what` was asked.
+nlohmann::json read_answer(std::string_view what, std::string_view text, ManagedFields);
+/// The same for one member at the top of an object, for which alone a tree is made; null when there is none.
+nlohmann::json parse_member(std::string_view text, std::string_view member, const base::JsonLimits&);
 
 }  // namespace operon::kube

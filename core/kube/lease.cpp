@@ -206,9 +206,9 @@ bool LeaderElection::State::write(json lease, bool existed) {
   const auto asked = clock.steady();
   try {
     // The resourceVersion that was read goes with it: of two that try, the server takes one.
-    const json now =
+    const auto now =
         existed ? api.update(leases, {options.name_space, options.name}, lease) : api.create(leases, options.name_space, lease);
-    hold(now, asked);
+    hold(now.parse(), asked);
     return true;
   } catch (const Error& e) {
     if (!is_conflict(e) && !is_already_exists(e)) throw;

@@ -61,7 +61,7 @@ void make(const kube::Api& api, const std::string& name_space, int i) {
     pending.request.environment["PARAMETER_" + std::to_string(v)] = "value-" + std::to_string(i) + std::string(20, 'v');
   auto run = *jobs::new_run(record, pending).run;
   run["metadata"].erase("finalizers");  // it has ended, and operond has let it go
-  const auto made = api.create(jobs::run_resource(), name_space, run);
+  const auto made = api.create(jobs::run_resource(), name_space, run).parse();
   auto patch = jobs::status_patch(record, true, jobs::read_run(made), *record.job.end_unix_ms);
   auto& status = patch["status"];
   const auto used = made["spec"].dump().size() + status.dump().size() + 14;  // 14: the member's own name and marks

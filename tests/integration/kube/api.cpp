@@ -25,7 +25,7 @@ Error failure(Function&& function) {
 
 TEST_CASE_METHOD(Namespace, "an object's life") {
   const Name a{name(), "a"};
-  const auto made = api.create(config_maps, name(), config_map("a"));
+  const auto made = api.create(config_maps, name(), config_map("a")).parse();
   CHECK(made["data"]["value"] == "x");
   const auto twice = failure([&] { api.create(config_maps, name(), config_map("a")); });
   CHECK(is_already_exists(twice));
@@ -41,10 +41,11 @@ TEST_CASE_METHOD(Namespace, "an object's life") {
     return true;
   })["data"]["value"] == "theirs+mine");
 
-  CHECK(api.patch(config_maps, a, PatchType::merge, {{"data", {{"more", "1"}}}})["data"]["more"] == "1");
-  CHECK_FALSE(
-      api.patch(config_maps, a, PatchType::json, json::array({{{"op", "remove"}, {"path", "/data/more"}}}))["data"].contains("more"));
-  CHECK(api.patch(config_maps, a, PatchType::strategic, {{"data", {{"s", "2"}}}})["data"]["s"] == "2");
+  CHECK(api.patch(config_maps, a, PatchType::merge, {{"data", {{"more", "1"}}}}).parse()["data"]["more"] == "1");
+  CHECK_FALSE(api.patch(config_maps, a, PatchType::json, json::array({{{"op", "remove"}, {"path", "/data/more"}}}))
+                  .parse()["data"]
+                  .contains("more"));
+  CHECK(api.patch(config_maps, a, PatchType::strategic, {{"data", {{"s", "2"}}}}).parse()["data"]["s"] == "2");
 
   CHECK(is_conflict(failure([&] { api.remove(config_maps, a, {.uid = "another"}); })));
   CHECK(api.remove(config_maps, a, {.uid = made["metadata"]["uid"]}));
@@ -54,10 +55,10 @@ TEST_CASE_METHOD(Namespace, "an object's life") {
 
 TEST_CASE_METHOD(Namespace, "applying twice is applying once, and another manager's field is a conflict unless forced") {
   const Name a{name(), "a"};
-  const auto first = api.apply(config_maps, a, config_map("a"), {"one"});
-  CHECK(api.apply(config_maps, a, config_map("a"), {"one"})["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]);
+  const auto first = api.apply(config_maps, a, config_map("a"), {"one"}).parse();
+  CHECK(api.apply(config_maps, a, config_map("a"), {"one"}).parse()["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]);
   CHECK(is_conflict(failure([&] { api.apply(config_maps, a, config_map("a", "y"), {"two"}); })));
-  CHECK(api.apply(config_maps, a, config_map("a", "y"), {"two", true})["data"]["value"] == "y");
+  CHECK(api.apply(config_maps, a, config_map("a", "y"), {"two", true}).parse()["data"]["value"] == "y");
 }
 
 TEST_CASE_METHOD(Namespace, "lists come in pages, each object once") {

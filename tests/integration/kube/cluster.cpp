@@ -45,7 +45,7 @@ json Namespace::config_map(const std::string& name, const std::string& value, co
 }
 
 json Namespace::put(const std::string& name, const std::string& value, const std::string& label) {
-  return api.apply(config_maps, {name_, name}, config_map(name, value, label), {"test", true});
+  return api.apply(config_maps, {name_, name}, config_map(name, value, label), {"test", true}).parse();
 }
 
 FaultProxy::FaultProxy() {

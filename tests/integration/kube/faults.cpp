@@ -36,7 +36,7 @@ const json expired{{"kind", "Status"},    {"apiVersion", "v1"},   {"status", "Fa
 
 TEST_CASE_METHOD(Fixture, "a create whose answer was lost makes one object and is known for ours") {
   proxy.rules({{{"match", "^POST " + maps}, {"do", "lose"}, {"times", 1}}});
-  const auto made = api.create(config_maps, ns.name(), ns.config_map("a"));
+  const auto made = api.create(config_maps, ns.name(), ns.config_map("a")).parse();
   CHECK(made["metadata"]["uid"] == ns.api.get(config_maps, {ns.name(), "a"})["metadata"]["uid"]);
   CHECK(proxy.told()["rules"][0]["matched"] == 2);
 }
