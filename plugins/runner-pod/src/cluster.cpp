@@ -154,23 +154,24 @@ std::vector<KubernetesOutcome> Cluster::ask_all(std::vector<KubernetesRequest> r
   }
 }
 
-std::optional<json> Cluster::create(const std::vector<const Object*>& objects, const Until& until) {
+std::optional<json> Cluster::create(const std::vector<Object>& objects, const Object* pod, const Until& until) {
   std::optional<json> made;
-  for (size_t first = 0; first < objects.size(); first += objects_at_once_max) {
-    const size_t count = std::min(objects_at_once_max, objects.size() - first);
+  size_t sent = 0, left = objects.size() + (pod != nullptr ? 1 : 0);
+  while (left > 0) {
+    std::vector<const Object*> batch;
+    if (pod != nullptr && left <= objects_at_once_max) batch.push_back(pod);
+    while (batch.size() < std::min(left, objects_at_once_max)) batch.push_back(&objects[sent++]);
+    left -= batch.size();
     std::vector<KubernetesRequest> requests;
-    for (size_t i = 0; i < count; ++i) {
-      requests.push_back({.path = path(objects[first + i]->resource), .method = "POST", .body = objects[first + i]->body});
-    }
+    for (const auto* object : batch) requests.push_back({.path = path(object->resource), .method = "POST", .body = object->body});
     auto outcomes = ask_all(std::move(requests), until);
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < batch.size(); ++i) {
       auto& [answer, error] = outcomes[i];
-      const auto& object = *objects[first + i];
-      made.reset();
+      const auto& object = *batch[i];
       if (error) throw std::move(*error);
       if (answer.status == 409 && member(answer, "reason") == "AlreadyExists") continue;
       if (!answer.ok()) throw refusal(object.body["kind"].get<std::string>() + " " + object.name() + " could not be created", answer);
-      if (first + i + 1 == objects.size()) made = answer.json();
+      if (&object == pod) made = answer.json();
     }
   }
   return made;

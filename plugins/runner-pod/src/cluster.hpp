@@ -35,10 +35,11 @@ class Cluster {
   /// The configured namespace, or the host's.
   std::string name_space();
 
-  /// All at the same time, `objects_at_once_max` at most, the last of them among the last. That one as the server has it; none when one of
-  /// that name is there already. What is there already of the others is taken for what was to be made. Each one of a batch is tried before
-  /// this throws the first one's refusal; what would come after it is not.
-  std::optional<nlohmann::json> create(const std::vector<const Object*>&, const Until&);
+  /// All at the same time, `objects_at_once_max` at most; the pod, if any, with the last of the others and ahead of them, since its node
+  /// has to be found first. The pod as the server has it; none when one of that name is there already. What is there already of the others
+  /// is taken for what was to be made. Each one of a batch is tried before this throws the first one's refusal; what would come after it is
+  /// not.
+  std::optional<nlohmann::json> create(const std::vector<Object>&, const Object* pod, const Until&);
   /// None when it is not there.
   std::optional<nlohmann::json> pod(const std::string& name, const Until&);
   /// One page of all pods of runs; `next` is its "continue" and empty for the first.

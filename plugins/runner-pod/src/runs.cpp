@@ -70,13 +70,6 @@ bool may_be_half_made(const PodState& pod) {
   return pod.phase == kinds::job_runner::Phase::pending && !pod.container_began && !pod.being_deleted;
 }
 
-std::vector<const Object*> all_of(const std::vector<Object>& objects) {
-  std::vector<const Object*> pointers;
-  pointers.reserve(objects.size());
-  for (const auto& object : objects) pointers.push_back(&object);
-  return pointers;
-}
-
 }  // namespace
 
 /// Marks a job as being made here, so that nobody takes its objects for leftovers.
@@ -183,10 +176,8 @@ sdk::RunState Runs::start(const sdk::StartRequest& request, const BlobReader& re
 /// One request an object; the pod goes with its parts, for which its node waits. What is there already is from an earlier start of this
 /// very job: all names follow from its id.
 PodState Runs::create(const JobObjects& objects, const std::string& job, const Until& until) {
-  cluster_.create(all_of(objects.first), until);
-  auto parts_and_pod = all_of(objects.parts);
-  parts_and_pod.push_back(&objects.pod);
-  auto made = cluster_.create(parts_and_pod, until);
+  cluster_.create(objects.first, nullptr, until);
+  auto made = cluster_.create(objects.parts, &objects.pod, until);
   if (!made) made = cluster_.pod(objects.pod.name(), until);
   if (!made) throw Error(Code::unavailable, "its pod was deleted as soon as it was there");
   auto pod = read_pod(*made);
