@@ -116,7 +116,7 @@ def start_to_pod(table, o):
             stack.enter_context(Program(peer(), "start", space, f"127.0.0.1:{ports['peer']}"))
         took, made = in_turn(ports, body, count, pods)
         alone = requests_alone(space, count)
-        kubectl("delete", "pods", "--all", "-n", space, "--grace-period=0", "--force")
+        kubectl("delete", "pods", "--all", "-n", space, "--grace-period=0", "--force", "--wait=false")
     theirs, their_calls, took, made = took.get("peer", []), made.get("peer", {}), took["ours"], made["ours"]
     ratio = median(took) / median(theirs) if theirs else 0
     table.add("POST run to its pod visible, one after the other: ms", three(took), f"{version()}, from warm caches: {three(theirs)}" if theirs else "left out",

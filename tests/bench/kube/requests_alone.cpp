@@ -1,12 +1,15 @@
 /// bench_requests_alone write NAMESPACE COUNT
+/// bench_requests_alone change NAMESPACE COUNT
 /// bench_requests_alone start NAMESPACE OBJECTS-FILE COUNT
 ///
 /// What the requests take by themselves, with nothing of a host or a cache around them: something to measure those against.
 ///   write   COUNT patches of a Run's status, 50 a second, by one blocking libcurl handle over HTTP/2; nobody watches
+///   change  the same, and another handle on another thread watches: until the event's bytes are there. Nothing is parsed or kept.
 ///   start   COUNT times a Run, then its ConfigMap and its pod at once, by core/kube's client; and, in turn, a ConfigMap and then a pod, as
 ///   without a record.
 ///           OBJECTS-FILE has them as {"id", "uid", "run", "configmap", "pod"}; id and the Run's uid are exchanged in each.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <future>
@@ -52,36 +55,78 @@ void patch(CURL* easy, const std::string& body) {
     throw std::runtime_error(std::string(curl.easy_strerror(code)) + ", status " + std::to_string(status));
 }
 
-json write(const std::vector<std::string>& arguments) {
+/// A libcurl handle of its own, with its own connection.
+CURL* handle(const kube::Client& client, const kube::Identity& identity, const std::string& path, const char* content_type) {
+  const auto& curl = operon::net::curl_library();
+  static const kube::ClientLimits limits;
+  const kube::TransferSettings settings{client.config(), limits};
+  CURL* easy = curl.easy_init();
+  kube::prepare_connection(easy, settings, identity, path);
+  curl_slist* headers = content_type ? curl.slist_append(nullptr, content_type) : nullptr;
+  if (!identity.authorization.empty()) headers = curl.slist_append(headers, ("Authorization: " + identity.authorization).c_str());
+  curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  return easy;
+}
+
+/// When each mark of a written status was first among the bytes of a watch.
+struct Seen {
+  std::vector<std::atomic<double>> at;
+  std::string mark;  ///< before the number
+  std::atomic<bool> over{false};
+
+  static size_t take(char* data, size_t, size_t bytes, void* self) {
+    auto& seen = *static_cast<Seen*>(self);
+    const std::string_view text(data, bytes);
+    if (const auto place = text.find(seen.mark); place != text.npos) {
+      seen.at.at(std::strtoul(data + place + seen.mark.size(), nullptr, 10)) = bench::now_seconds();
+    }
+    return seen.over ? 0 : bytes;
+  }
+};
+
+json write(const std::vector<std::string>& arguments, bool watched) {
   const size_t count = std::stoul(arguments.at(1)) + first_ones;
+  const auto& curl = operon::net::curl_library();
   kube::Client client(bench::cluster());
   const auto runs = client.fetch(kube::list_request(operon::jobs::run_resource(), {arguments.at(0), "", "", 1, "", ""}));
-  const auto name = json::parse(runs.body).at("items").at(0).at("metadata").at("name").get<std::string>();
-
-  const auto& curl = operon::net::curl_library();
-  const kube::TransferSettings settings{client.config(), {}};
+  const auto list = json::parse(runs.body);
+  const auto name = list.at("items").at(0).at("metadata").at("name").get<std::string>();
   const auto identity = client.identity();
-  CURL* easy = curl.easy_init();
-  kube::prepare_connection(easy, settings, *identity, operon::jobs::run_resource().path(arguments.at(0), name, "status"));
-  curl_slist* headers = curl.slist_append(nullptr, "Content-Type: application/merge-patch+json");
-  if (!identity->authorization.empty()) headers = curl.slist_append(headers, ("Authorization: " + identity->authorization).c_str());
-  curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+  const auto path = [&](const std::string& of, const char* part) { return operon::jobs::run_resource().path(arguments.at(0), of, part); };
+  CURL* easy = handle(client, *identity, path(name, "status"), "Content-Type: application/merge-patch+json");
   curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PATCH");
-  curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, &ignore);
 
-  std::vector<double> took;
+  Seen seen{std::vector<std::atomic<double>>(count + 1), std::to_string(bench::now_seconds()) + " "};
+  std::thread watcher;
+  if (watched) {
+    const auto version = list.at("metadata").at("resourceVersion").get<std::string>();
+    CURL* watching = handle(client, *identity, path("", "") + "?watch=true&resourceVersion=" + version, nullptr);
+    curl.easy_setopt(watching, CURLOPT_WRITEFUNCTION, &Seen::take);
+    curl.easy_setopt(watching, CURLOPT_WRITEDATA, &seen);
+    watcher = std::thread([&curl, watching] { curl.easy_perform(watching); });
+  }
+  std::vector<double> began(count + 1), answered(count + 1);
   double before = 0;
   auto next = std::chrono::steady_clock::now();
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i <= count; ++i) {
     if (i == first_ones) before = bench::cpu_seconds();
-    const std::string body = json{{"status", {{"message", std::to_string(bench::now_seconds())}}}}.dump();
+    const std::string body = json{{"status", {{"message", seen.mark + std::to_string(i)}}}}.dump();
     std::this_thread::sleep_until(next += apart);
-    const double begin = bench::now_seconds();
+    began[i] = bench::now_seconds();
     patch(easy, body);
-    if (i >= first_ones) took.push_back((bench::now_seconds() - begin) * 1000);
+    answered[i] = bench::now_seconds();
   }
-  return {{"cpu_seconds", bench::cpu_seconds() - before}, {"p50_ms", p50(std::move(took))}};
+  const double spent = bench::cpu_seconds() - before;
+  if (watched) {  // it notices at the next event
+    seen.over = true;
+    patch(easy, json{{"status", {{"message", "over"}}}}.dump());
+    watcher.join();
+  }
+  std::vector<double> took;
+  for (size_t i = first_ones; i < count; ++i) took.push_back(((watched ? seen.at[i].load() : answered[i]) - began[i]) * 1000);
+  return {{"cpu_seconds", spent}, {"p50_ms", p50(std::move(took))}};
 }
 
 std::string exchanged(std::string text, const std::string& before, const std::string& now) {
@@ -169,9 +214,9 @@ json start(const std::vector<std::string>& arguments) {
 void work(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 2), argv + argc);
   const std::string verb = argc > 1 ? argv[1] : "";
-  if (!(verb == "write" && argc == 4) && !(verb == "start" && argc == 5))
-    throw std::runtime_error("usage: bench_requests_alone write NAMESPACE COUNT | start NAMESPACE OBJECTS-FILE COUNT");
-  bench::tell(verb == "write" ? write(arguments) : start(arguments));
+  if (!((verb == "write" || verb == "change") && argc == 4) && !(verb == "start" && argc == 5))
+    throw std::runtime_error("usage: bench_requests_alone write|change NAMESPACE COUNT | start NAMESPACE OBJECTS-FILE COUNT");
+  bench::tell(verb == "start" ? start(arguments) : write(arguments, verb == "change"));
 }
 
 }  // namespace
