@@ -14,6 +14,9 @@ class Answer {
  public:
   /// `what` was done, for the words of errors.
   Answer(std::string text, std::string what);
+  /// Moved only: a copy would lose the bytes behind the text.
+  Answer(Answer&&) = default;
+  Answer& operator=(Answer&&) = default;
 
   /// Without metadata.managedFields. Throws Error(data_loss) for what is no JSON.
   nlohmann::json parse() const;
