@@ -112,10 +112,11 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
     if (!stopped && changed) changed(before, now);
   }
 
-  /// After a write to `row`'s object. The watch has often told of it before the answer came: then there is nothing to read.
+  /// After a write to `row`'s object. The watch has often told of it before the answer came: then there is nothing to read. What somebody
+  /// has written since is no answer to ours, and its version must not go with the next write.
   RowPtr take(const kube::Answer& answer, const RunRow& row) {
     const uint64_t version = answer.version();
-    if (auto known = index.find_name(row.name); version != 0 && known && known->uid == row.uid && known->version >= version) return known;
+    if (auto known = index.find_name(row.name); version != 0 && known && known->uid == row.uid && known->version == version) return known;
     return take(answer.parse());
   }
 

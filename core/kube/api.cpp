@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/ids.hpp"
+#include "core/base/text.hpp"
 #include "core/kube/json.hpp"
 #include "core/kube/status.hpp"
 
@@ -24,6 +25,10 @@ std::string text_in(Result result, const std::string& what) {
   if (const auto* error = std::get_if<Error>(&result)) throw Error(*error);
   auto& response = std::get<Response>(result);
   if (response.status / 100 != 2) throw error_of(response, what);
+  // A proxy's page, say: what was written is not known to be.
+  if (!response.body.starts_with('{')) {
+    throw Error(Code::data_loss, what + ": the answer is no JSON object: " + base::printable(response.body, 80));
+  }
   return std::move(response.body);
 }
 

@@ -140,9 +140,9 @@ Client::Id Client::Impl::start(Request request, Handler handler) {
   }
   ++in_hand;
   const Id id = ++last_id;
-  const bool first = incoming.empty();  // it takes all that are there: the others need not wake it
+  const bool first = incoming.empty();  // the client's thread takes all of them: only the first has to wake it
   incoming.push_back(std::make_unique<Transfer>(id, std::move(request), std::move(handler), settings));
-  lock.unlock();  // the thread that wakes takes it first thing
+  lock.unlock();  // which that thread takes first thing
   if (first) curl_library().multi_wakeup(multi);
   return id;
 }

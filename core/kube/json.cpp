@@ -92,15 +92,13 @@ class Builder {
 
 constexpr base::JsonLimits answer_limits{64u << 20, 128, 4'000'000, true};
 
-bool read(dom::parser& parser, std::string_view text, const base::JsonLimits& limits, dom::element& root) {
-  if (text.size() > limits.bytes_max || parser.allocate(text.size(), limits.depth_max + 1) != simdjson::SUCCESS) return false;
-  return parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS;
-}
-
 bool parse_fast(std::string_view text, const base::JsonLimits& limits, ManagedFields managed, json& into) {
+  if (text.size() > limits.bytes_max) return false;
   dom::parser parser;  // not kept: it holds some multiple of the largest text it ever saw
   dom::element root;
-  return read(parser, text, limits, root) && Builder(limits, managed).build(root, into, Place::top);
+  if (parser.allocate(text.size(), limits.depth_max + 1) != simdjson::SUCCESS) return false;
+  if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS) return false;
+  return Builder(limits, managed).build(root, into, Place::top);
 }
 
 }  // namespace
@@ -117,20 +115,6 @@ json read_answer(std::string_view what, std::string_view text, ManagedFields man
   } catch (const Error& e) {
     throw Error(Code::data_loss, std::string(what) + ": the answer is no JSON: " + e.what());
   }
-}
-
-json parse_member(std::string_view text, std::string_view member, const base::JsonLimits& limits) {
-  dom::parser parser;
-  dom::element root, value;
-  dom::object object;
-  json parsed;
-  if (read(parser, text, limits, root) && root.get(object) == simdjson::SUCCESS) {
-    if (object.at_key(member).get(value) != simdjson::SUCCESS) return parsed;
-    if (Builder(limits, ManagedFields::keep).build(value, parsed, Place::below)) return parsed;
-  }
-  const json whole = base::parse_json(text, limits);
-  const auto found = whole.find(member);
-  return found == whole.end() ? json() : *found;
 }
 
 }  // namespace operon::kube

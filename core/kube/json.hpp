@@ -16,7 +16,5 @@ enum class ManagedFields { keep, leave_out };
 nlohmann::json parse_answer(std::string_view text, const base::JsonLimits&, ManagedFields = ManagedFields::keep);
 /// The same with the limits of a single answer; throws Error(data_loss) that begins with `what` was asked.
 nlohmann::json read_answer(std::string_view what, std::string_view text, ManagedFields);
-/// The same for one member at the top of an object, for which alone a tree is made; null when there is none.
-nlohmann::json parse_member(std::string_view text, std::string_view member, const base::JsonLimits&);
 
 }  // namespace operon::kube

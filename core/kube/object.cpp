@@ -16,7 +16,6 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 constexpr size_t part_bytes_max = 65'535;
-constexpr base::JsonLimits kept_limits{16u << 20, 128, 2'000'000, true};
 
 Error malformed(const std::string& why) {
   return Error(Code::data_loss, "an object of the API server cannot be used: " + why);
@@ -187,11 +186,7 @@ std::string_view Object::name() const {
 }
 
 nlohmann::json Object::parse() const {
-  return parse_answer(json(), kept_limits);
-}
-
-nlohmann::json Object::parse(std::string_view member) const {
-  return parse_member(json(), member, kept_limits);
+  return parse_answer(json(), {16u << 20, 128, 2'000'000, true});
 }
 
 uint64_t version_number(std::string_view text) {

@@ -26,8 +26,6 @@ class Object {
   /// The trimmed object's text.
   std::string_view json() const { return {block_.get() + key_bytes_ + uid_bytes_ + version_bytes_, json_bytes_}; }
   nlohmann::json parse() const;
-  /// One member at the top ("status") alone; null when there is none.
-  nlohmann::json parse(std::string_view member) const;
   /// 0 when it is no number: then nothing is known about its age.
   uint64_t version() const { return version_; }
 

@@ -163,6 +163,7 @@ std::optional<json> Cluster::create(const std::vector<Object>& objects, const Ob
     while (batch.size() < std::min(left, objects_at_once_max)) batch.push_back(&objects[sent++]);
     left -= batch.size();
     std::vector<KubernetesRequest> requests;
+    requests.reserve(batch.size());
     for (const auto* object : batch) requests.push_back({.path = path(object->resource), .method = "POST", .body = object->body});
     auto outcomes = ask_all(std::move(requests), until);
     for (size_t i = 0; i < batch.size(); ++i) {

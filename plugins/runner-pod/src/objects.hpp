@@ -39,7 +39,7 @@ std::set<std::pair<std::string, std::string>> needed_parts(const nlohmann::json&
 /// would be too large.
 JobObjects make_objects(const Configuration&, const kinds::job_runner::StartRequest&, const std::vector<std::string>& contents);
 
-/// The objects as a list of manifests for people, in the order in which they are made; Secrets with `stringData`, which can be read.
+/// The objects as a list of manifests for people, the pod after what it needs; Secrets with `stringData`, which can be read.
 nlohmann::json shown_objects(const JobObjects&);
 
 }  // namespace operon::runner_pod

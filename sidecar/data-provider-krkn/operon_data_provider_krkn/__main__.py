@@ -8,7 +8,7 @@ import signal
 import sys
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from . import dataprovider_pb2 as pb
@@ -60,10 +60,8 @@ def main():
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(options.calls_max + OTHER_CALLS_MAX),
                          options=[("grpc.max_receive_message_length", REQUEST_BYTES_MAX), ("grpc.so_reuseport", 0)])
     rpc.add_DataProviderServiceServicer_to_server(Service(clusters, options.calls_max), server)
-    state = WatchedHealth()
+    state = WatchedHealth(["", SERVICE])
     health_pb2_grpc.add_HealthServicer_to_server(state, server)
-    for name in ("", SERVICE):
-        state.set(name, health_pb2.HealthCheckResponse.SERVING)
     reflection.enable_server_reflection([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     for address in options.listen:
         try:

@@ -92,7 +92,7 @@ json latency(Controller& controller, size_t count) {
     for (size_t left = count; left > 0;) {
       const auto key = controller.queue.take();
       const auto run = controller.informer.get(*key);
-      const auto message = run->parse("status").value("message", "");
+      const auto message = run->parse()["status"].value("message", "");
       if (message.rfind(mark + " ", 0) == 0) {
         seen[std::stoul(message.substr(mark.size() + 1))] = bench::now_seconds();
         --left;

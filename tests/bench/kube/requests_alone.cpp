@@ -10,6 +10,7 @@
 ///           OBJECTS-FILE has them as {"id", "uid", "run", "configmap", "pod"}; id and the Run's uid are exchanged in each.
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <fstream>
 #include <future>
@@ -58,8 +59,7 @@ void patch(CURL* easy, const std::string& body) {
 /// A libcurl handle of its own, with its own connection.
 CURL* handle(const kube::Client& client, const kube::Identity& identity, const std::string& path, const char* content_type) {
   const auto& curl = operon::net::curl_library();
-  static const kube::ClientLimits limits;
-  const kube::TransferSettings settings{client.config(), limits};
+  static const kube::TransferSettings settings{client.config(), {}};  // its handles look at it as long as they live
   CURL* easy = curl.easy_init();
   kube::prepare_connection(easy, settings, identity, path);
   curl_slist* headers = content_type ? curl.slist_append(nullptr, content_type) : nullptr;
@@ -79,7 +79,9 @@ struct Seen {
     auto& seen = *static_cast<Seen*>(self);
     const std::string_view text(data, bytes);
     if (const auto place = text.find(seen.mark); place != text.npos) {
-      seen.at.at(std::strtoul(data + place + seen.mark.size(), nullptr, 10)) = bench::now_seconds();
+      size_t number = seen.at.size();
+      std::from_chars(data + place + seen.mark.size(), data + bytes, number);
+      if (number < seen.at.size()) seen.at[number] = bench::now_seconds();
     }
     return seen.over ? 0 : bytes;
   }
@@ -98,7 +100,7 @@ json write(const std::vector<std::string>& arguments, bool watched) {
   curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PATCH");
   curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, &ignore);
 
-  Seen seen{std::vector<std::atomic<double>>(count + 1), std::to_string(bench::now_seconds()) + " "};
+  Seen seen{std::vector<std::atomic<double>>(count), std::to_string(bench::now_seconds()) + " "};
   std::thread watcher;
   if (watched) {
     const auto version = list.at("metadata").at("resourceVersion").get<std::string>();
@@ -107,10 +109,10 @@ json write(const std::vector<std::string>& arguments, bool watched) {
     curl.easy_setopt(watching, CURLOPT_WRITEDATA, &seen);
     watcher = std::thread([&curl, watching] { curl.easy_perform(watching); });
   }
-  std::vector<double> began(count + 1), answered(count + 1);
+  std::vector<double> began(count), answered(count);
   double before = 0;
   auto next = std::chrono::steady_clock::now();
-  for (size_t i = 0; i <= count; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     if (i == first_ones) before = bench::cpu_seconds();
     const std::string body = json{{"status", {{"message", seen.mark + std::to_string(i)}}}}.dump();
     std::this_thread::sleep_until(next += apart);
@@ -125,7 +127,11 @@ json write(const std::vector<std::string>& arguments, bool watched) {
     watcher.join();
   }
   std::vector<double> took;
-  for (size_t i = first_ones; i < count; ++i) took.push_back(((watched ? seen.at[i].load() : answered[i]) - began[i]) * 1000);
+  for (size_t i = first_ones; i < count; ++i) {
+    const double end = watched ? seen.at[i].load() : answered[i];
+    if (end == 0) throw std::runtime_error("the watch did not tell of every change");
+    took.push_back((end - began[i]) * 1000);
+  }
   return {{"cpu_seconds", spent}, {"p50_ms", p50(std::move(took))}};
 }
 

@@ -24,6 +24,7 @@ from operon_harness import PATIENCE, free_port, until
 PROGRAM = shlex.split(os.environ["DATA_PROVIDER"])
 IMPLEMENTATION = os.environ.get("DATA_PROVIDER_KIND", "cpp")
 SECRET = "s3cr3t-t0k3n-of-nobody"
+STREAMS_MAX = 64  # streams_max: Watch of the health service
 
 
 class Provider:
@@ -180,4 +181,4 @@ class FakeServer:
         self.server.server_close()
 
 
-__all__ = ["Cluster", "FakeServer", "IMPLEMENTATION", "PATIENCE", "Provider", "SECRET", "code_of", "free_port", "kubeconfig_of", "packed", "pb", "rpc", "time", "until"]
+__all__ = ["Cluster", "FakeServer", "IMPLEMENTATION", "PATIENCE", "Provider", "SECRET", "STREAMS_MAX", "code_of", "free_port", "kubeconfig_of", "packed", "pb", "rpc", "time", "until"]

@@ -12,12 +12,11 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from provider import Cluster, FakeServer, PATIENCE, Provider, SECRET, code_of, free_port, kubeconfig_of, packed, pb, time, until
+from provider import Cluster, FakeServer, PATIENCE, Provider, SECRET, STREAMS_MAX, code_of, free_port, kubeconfig_of, packed, pb, time, until
 
 SERVICE = "dataprovider.DataProviderService"
 Code = grpc.StatusCode
 Health = health_pb2.HealthCheckResponse
-STREAMS_MAX = 64  # Watch of the health service
 Question = reflection_pb2.ServerReflectionRequest
 
 

@@ -9,9 +9,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from provider import FakeServer, Provider, code_of, packed, pb, rpc, until
+from provider import FakeServer, Provider, STREAMS_MAX, code_of, packed, pb, rpc, until
 
-STREAMS_MAX = 64  # streams_max in sidecar/data-provider/options.hpp
 STREAMS_PER_CONNECTION = 48  # fewer than a connection may have
 LARGE = 20  # kubeconfigs of nearly a megabyte each
 Code = grpc.StatusCode

@@ -67,7 +67,7 @@ TEST_CASE_METHOD(Namespace, "what was written is read at once, and nothing older
   REQUIRE(informer.wait_synced(milliseconds(10'000)));
   for (int i = 0; i < 100; ++i) {
     const std::string value = std::to_string(i);
-    informer.note_written(put("a", value));
+    informer.note_written(api.apply(config_maps, {name(), "a"}, config_map("a", value), {"test", true}));
     const auto now = informer.get(name() + "/a");
     REQUIRE(now);
     REQUIRE(now->parse()["data"]["value"] == value);

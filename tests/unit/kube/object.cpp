@@ -116,10 +116,3 @@ TEST_CASE("versions are numbers or unknown") {
   CHECK(version_number("12a") == 0);
   CHECK(version_number("") == 0);
 }
-
-TEST_CASE("one member of an object is read alone") {
-  const auto object = parse(pod);
-  CHECK(object->parse("status") == json{{"phase", "Running"}, {"podIP", "1.2.3.4"}});
-  CHECK(object->parse("kind") == "Pod");
-  CHECK(object->parse("phase").is_null());  // it is below status
-}
