@@ -1,12 +1,14 @@
 /// bench_requests_alone write NAMESPACE COUNT
 /// bench_requests_alone change NAMESPACE COUNT
+/// bench_requests_alone client NAMESPACE COUNT
 /// bench_requests_alone start NAMESPACE OBJECTS-FILE COUNT
 ///
 /// What the requests take by themselves, with nothing of a host or a cache around them: something to measure those against.
 ///   write   COUNT patches of a Run's status, 50 a second, by one blocking libcurl handle over HTTP/2; nobody watches
 ///   change  the same, and another handle on another thread watches: until the event's bytes are there. Nothing is parsed or kept.
-///   start   COUNT times a Run, then its ConfigMap and its pod at once, by core/kube's client; and, in turn, a ConfigMap and then a pod, as
-///   without a record.
+///   client  the same over core/kube's client: one thread for all connections, and a caller who waits for each answer. Nothing is parsed or
+///   kept. start   COUNT times a Run, then its ConfigMap and its pod at once, by core/kube's client; and, in turn, a ConfigMap and then a
+///   pod, as without a record.
 ///           OBJECTS-FILE has them as {"id", "uid", "run", "configmap", "pod"}; id and the Run's uid are exchanged in each.
 #include <algorithm>
 #include <atomic>
@@ -71,68 +73,123 @@ CURL* handle(const kube::Client& client, const kube::Identity& identity, const s
 
 /// When each mark of a written status was first among the bytes of a watch.
 struct Seen {
+  explicit Seen(size_t count) : at(count), mark(std::to_string(bench::now_seconds()) + " ") {}
+
   std::vector<std::atomic<double>> at;
-  std::string mark;  ///< before the number
+  const std::string mark;  ///< before the number
   std::atomic<bool> over{false};
 
-  static size_t take(char* data, size_t, size_t bytes, void* self) {
+  void take(std::string_view text) {
+    const auto place = text.find(mark);
+    if (place == text.npos) return;
+    size_t number = at.size();
+    std::from_chars(text.data() + place + mark.size(), text.data() + text.size(), number);
+    if (number < at.size()) at[number] = bench::now_seconds();
+  }
+  static size_t on_bytes(char* data, size_t, size_t bytes, void* self) {
     auto& seen = *static_cast<Seen*>(self);
-    const std::string_view text(data, bytes);
-    if (const auto place = text.find(seen.mark); place != text.npos) {
-      size_t number = seen.at.size();
-      std::from_chars(data + place + seen.mark.size(), data + bytes, number);
-      if (number < seen.at.size()) seen.at[number] = bench::now_seconds();
-    }
+    seen.take({data, bytes});
     return seen.over ? 0 : bytes;
   }
 };
+
+/// The Run that is written, and where a watch begins.
+struct Place {
+  Place(kube::Client& client, const std::string& name_space) {
+    const auto& resource = operon::jobs::run_resource();
+    const auto list = json::parse(client.fetch(kube::list_request(resource, {name_space, "", "", 1, "", ""})).body);
+    status_path = resource.path(name_space, list.at("items").at(0).at("metadata").at("name").get<std::string>(), "status");
+    watch_path = resource.path(name_space);
+    version = list.at("metadata").at("resourceVersion").get<std::string>();
+  }
+  std::string status_path, watch_path, version;
+};
+
+std::string status_of(const std::string& message) {
+  return json{{"status", {{"message", message}}}}.dump();
+}
+
+/// `written(i, body)` sends a patch and waits for its answer; counted are those after the first ones.
+template <class Written>
+double paced(size_t count, const Seen& seen, std::vector<double>& began, Written&& written) {
+  double before = 0;
+  auto next = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < count; ++i) {
+    if (i == first_ones) before = bench::cpu_seconds();
+    std::string body = status_of(seen.mark + std::to_string(i));
+    std::this_thread::sleep_until(next += apart);
+    began[i] = bench::now_seconds();
+    written(i, std::move(body));
+  }
+  return bench::cpu_seconds() - before;
+}
+
+json told(double spent, const std::vector<double>& began, const std::vector<double>& ended) {
+  std::vector<double> took;
+  for (size_t i = first_ones; i < began.size(); ++i) {
+    if (ended[i] == 0) throw std::runtime_error("the watch did not tell of every change");
+    took.push_back((ended[i] - began[i]) * 1000);
+  }
+  return {{"cpu_seconds", spent}, {"p50_ms", p50(std::move(took))}};
+}
 
 json write(const std::vector<std::string>& arguments, bool watched) {
   const size_t count = std::stoul(arguments.at(1)) + first_ones;
   const auto& curl = operon::net::curl_library();
   kube::Client client(bench::cluster());
-  const auto runs = client.fetch(kube::list_request(operon::jobs::run_resource(), {arguments.at(0), "", "", 1, "", ""}));
-  const auto list = json::parse(runs.body);
-  const auto name = list.at("items").at(0).at("metadata").at("name").get<std::string>();
+  const Place place(client, arguments.at(0));
   const auto identity = client.identity();
-  const auto path = [&](const std::string& of, const char* part) { return operon::jobs::run_resource().path(arguments.at(0), of, part); };
-  CURL* easy = handle(client, *identity, path(name, "status"), "Content-Type: application/merge-patch+json");
+  CURL* easy = handle(client, *identity, place.status_path, "Content-Type: application/merge-patch+json");
   curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PATCH");
   curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, &ignore);
 
-  Seen seen{std::vector<std::atomic<double>>(count), std::to_string(bench::now_seconds()) + " "};
+  Seen seen(count);
   std::thread watcher;
   if (watched) {
-    const auto version = list.at("metadata").at("resourceVersion").get<std::string>();
-    CURL* watching = handle(client, *identity, path("", "") + "?watch=true&resourceVersion=" + version, nullptr);
-    curl.easy_setopt(watching, CURLOPT_WRITEFUNCTION, &Seen::take);
+    CURL* watching = handle(client, *identity, place.watch_path + "?watch=true&resourceVersion=" + place.version, nullptr);
+    curl.easy_setopt(watching, CURLOPT_WRITEFUNCTION, &Seen::on_bytes);
     curl.easy_setopt(watching, CURLOPT_WRITEDATA, &seen);
     watcher = std::thread([&curl, watching] { curl.easy_perform(watching); });
   }
   std::vector<double> began(count), answered(count);
-  double before = 0;
-  auto next = std::chrono::steady_clock::now();
-  for (size_t i = 0; i < count; ++i) {
-    if (i == first_ones) before = bench::cpu_seconds();
-    const std::string body = json{{"status", {{"message", seen.mark + std::to_string(i)}}}}.dump();
-    std::this_thread::sleep_until(next += apart);
-    began[i] = bench::now_seconds();
+  const double spent = paced(count, seen, began, [&](size_t i, const std::string& body) {
     patch(easy, body);
     answered[i] = bench::now_seconds();
-  }
-  const double spent = bench::cpu_seconds() - before;
-  if (watched) {  // it notices at the next event
-    seen.over = true;
-    patch(easy, json{{"status", {{"message", "over"}}}}.dump());
-    watcher.join();
-  }
-  std::vector<double> took;
-  for (size_t i = first_ones; i < count; ++i) {
-    const double end = watched ? seen.at[i].load() : answered[i];
-    if (end == 0) throw std::runtime_error("the watch did not tell of every change");
-    took.push_back((end - began[i]) * 1000);
-  }
-  return {{"cpu_seconds", spent}, {"p50_ms", p50(std::move(took))}};
+  });
+  if (!watched) return told(spent, began, answered);
+  seen.over = true;  // it notices at the next event
+  patch(easy, status_of("over"));
+  watcher.join();
+  return told(spent, began, {seen.at.begin(), seen.at.end()});
+}
+
+json change_by_client(const std::vector<std::string>& arguments) {
+  const size_t count = std::stoul(arguments.at(1)) + first_ones;
+  kube::Client client(bench::cluster());
+  const Place place(client, arguments.at(0));
+  Seen seen(count);
+  std::promise<void> over;
+  kube::Request watching;
+  watching.path = place.watch_path;
+  watching.query = {{"watch", "true"}, {"resourceVersion", place.version}};
+  const auto take = [&seen](std::string_view bytes) {
+    seen.take(bytes);
+    return true;
+  };
+  const auto id = client.stream(std::move(watching), {nullptr, take, [&over](const auto&) { over.set_value(); }});
+  std::vector<double> began(count);
+  const double spent = paced(count, seen, began, [&](size_t, std::string body) {
+    kube::Request request;
+    request.method = "PATCH";
+    request.path = place.status_path;
+    request.content_type = "application/merge-patch+json";
+    request.body = std::move(body);
+    if (client.fetch(std::move(request)).status != 200) throw std::runtime_error("a patch was refused");
+  });
+  std::this_thread::sleep_for(apart);  // the last event
+  client.cancel(id);
+  over.get_future().get();
+  return told(spent, began, {seen.at.begin(), seen.at.end()});
 }
 
 std::string exchanged(std::string text, const std::string& before, const std::string& now) {
@@ -220,9 +277,10 @@ json start(const std::vector<std::string>& arguments) {
 void work(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + std::min(argc, 2), argv + argc);
   const std::string verb = argc > 1 ? argv[1] : "";
-  if (!((verb == "write" || verb == "change") && argc == 4) && !(verb == "start" && argc == 5))
-    throw std::runtime_error("usage: bench_requests_alone write|change NAMESPACE COUNT | start NAMESPACE OBJECTS-FILE COUNT");
-  bench::tell(verb == "start" ? start(arguments) : write(arguments, verb == "change"));
+  if (argc == 5 && verb == "start") return bench::tell(start(arguments));
+  if (argc == 4 && verb == "client") return bench::tell(change_by_client(arguments));
+  if (argc == 4 && (verb == "write" || verb == "change")) return bench::tell(write(arguments, verb == "change"));
+  throw std::runtime_error("usage: bench_requests_alone write|change|client NAMESPACE COUNT | start NAMESPACE OBJECTS-FILE COUNT");
 }
 
 }  // namespace
