@@ -6,9 +6,9 @@
 /// What the requests take by themselves, with nothing of a host or a cache around them: something to measure those against.
 ///   write   COUNT patches of a Run's status, 50 a second, by one blocking libcurl handle over HTTP/2; nobody watches
 ///   change  the same, and another handle on another thread watches: until the event's bytes are there. Nothing is parsed or kept.
-///   client  the same over core/kube's client: one thread for all connections, and a caller who waits for each answer. Nothing is parsed or
-///   kept. start   COUNT times a Run, then its ConfigMap and its pod at once, by core/kube's client; and, in turn, a ConfigMap and then a
-///   pod, as without a record.
+///   client  the same over core/kube's client: one thread for all connections, and a caller who waits for each answer
+///   start   COUNT times a Run, then its ConfigMap and its pod at once, by core/kube's client; and, in turn, a ConfigMap
+///           and then a pod, as without a record.
 ///           OBJECTS-FILE has them as {"id", "uid", "run", "configmap", "pod"}; id and the Run's uid are exchanged in each.
 #include <algorithm>
 #include <atomic>
@@ -36,7 +36,8 @@ namespace bench = operon::bench;
 namespace kube = operon::kube;
 
 constexpr std::chrono::milliseconds apart{20};  // 50 a second
-constexpr size_t first_ones = 5;                // open connections; not counted
+constexpr std::chrono::seconds last_event_max{10};
+constexpr size_t first_ones = 5;  // open connections; not counted
 
 double p50(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -76,7 +77,8 @@ struct Seen {
   explicit Seen(size_t count) : at(count), mark(std::to_string(bench::now_seconds()) + " ") {}
 
   std::vector<std::atomic<double>> at;
-  const std::string mark;  ///< before the number
+  const std::string mark;   ///< before the number
+  std::promise<void> last;  ///< is there
   std::atomic<bool> over{false};
 
   void take(std::string_view text) {
@@ -84,7 +86,9 @@ struct Seen {
     if (place == text.npos) return;
     size_t number = at.size();
     std::from_chars(text.data() + place + mark.size(), text.data() + text.size(), number);
-    if (number < at.size()) at[number] = bench::now_seconds();
+    if (number >= at.size() || at[number] != 0) return;
+    at[number] = bench::now_seconds();
+    if (number + 1 == at.size()) last.set_value();
   }
   static size_t on_bytes(char* data, size_t, size_t bytes, void* self) {
     auto& seen = *static_cast<Seen*>(self);
@@ -165,10 +169,10 @@ json write(const std::vector<std::string>& arguments, bool watched) {
 
 json change_by_client(const std::vector<std::string>& arguments) {
   const size_t count = std::stoul(arguments.at(1)) + first_ones;
-  kube::Client client(bench::cluster());
-  const Place place(client, arguments.at(0));
   Seen seen(count);
   std::promise<void> over;
+  kube::Client client(bench::cluster());  // its thread tells the two
+  const Place place(client, arguments.at(0));
   kube::Request watching;
   watching.path = place.watch_path;
   watching.query = {{"watch", "true"}, {"resourceVersion", place.version}};
@@ -186,7 +190,7 @@ json change_by_client(const std::vector<std::string>& arguments) {
     request.body = std::move(body);
     if (client.fetch(std::move(request)).status != 200) throw std::runtime_error("a patch was refused");
   });
-  std::this_thread::sleep_for(apart);  // the last event
+  seen.last.get_future().wait_for(last_event_max);
   client.cancel(id);
   over.get_future().get();
   return told(spent, began, {seen.at.begin(), seen.at.end()});

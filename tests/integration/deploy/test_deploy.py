@@ -365,13 +365,13 @@ class Removed(Stage):
     def test_nothing_is_left(self):
         self.rest.close()
         kubectl("delete", "-k", str(self.overlay()), "--wait=false")
-        self.gone()
-
-    def gone(self):
-        """The server removes a namespace and the definitions of resources in its own time, in no order."""
         self.namespace_gone()
+        self.all_gone()
+
+    def all_gone(self):
+        """The server removes definitions of resources in its own time, before or after the namespace."""
         try:
-            until("nothing is left", lambda: not self.left(), 60, every=0.5)
+            until("nothing is left", lambda: not self.left(), 30, every=0.2)
         except AssertionError:
             self.assertEqual([], self.left())
 
@@ -405,7 +405,7 @@ class Undeployed(Removed):
         self.namespace_gone()
         self.assertEqual(4, len(self.left()), "the custom resources stay")
         self.make("uninstall")
-        self.gone()
+        self.all_gone()
 
 
 def setUpModule():

@@ -47,6 +47,13 @@ TEST_CASE_METHOD(Fixture, "somebody else's object of the same name is not taken 
   CHECK_THROWS_AS(api.create(config_maps, ns.name(), ns.config_map("a")), Error);
 }
 
+TEST_CASE_METHOD(Fixture, "a page instead of an object is an error, also where nobody reads the answer") {
+  ns.put("a");
+  proxy.rules({{{"match", "^PATCH"}, {"do", "answer"}, {"status", 200}, {"body", "<html>hello</html>"}, {"times", 1}}});
+  CHECK_THROWS_WITH(api.patch(config_maps, {ns.name(), "a"}, PatchType::merge, {{"data", {{"value", "y"}}}}),
+                    Catch::Matchers::Contains("patch configmaps " + ns.name() + "/a: the answer is no JSON object: <html>hello</html>"));
+}
+
 TEST_CASE_METHOD(Fixture, "429 and 5xx are tried again, after the time the server asks for") {
   proxy.rules({{{"match", "^GET"}, {"do", "answer"}, {"status", 429}, {"headers", {{"Retry-After", "1"}}}, {"times", 1}},
                {{"match", "^GET"}, {"do", "answer"}, {"status", 503}, {"times", 1}},
