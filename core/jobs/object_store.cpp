@@ -203,7 +203,8 @@ void ObjectStore::Impl::write(const std::string& id, const StatusWrite& wanted) 
       row = take(api.patch(run_resource(), name_of(*row, "status"), kube::PatchType::merge, patch_of(wanted, *row)), *row);
       if (!row) return;
       if (wanted.drop_request) drop_request(*row);
-      if (row->record.job.ended() && row->record.cleanup != Cleanup::log && row->held()) {
+      // Not later: a namespace that is removed now takes us with it, and nobody would let the Run go.
+      if (row->record.job.ended() && row->held()) {
         take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, false)), *row);
       }
       return;

@@ -364,6 +364,7 @@ class Removed(Stage):
 
     def test_nothing_is_left(self):
         self.rest.close()
+        in_namespace("delete", "runs", "--all", "--timeout=55s")
         kubectl("delete", "-k", str(self.overlay()), "--wait=false")
         self.namespace_gone()
         self.all_gone()
@@ -376,7 +377,11 @@ class Removed(Stage):
             self.assertEqual([], self.left())
 
     def namespace_gone(self):
-        until("the namespace has gone", lambda: not kubectl("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name").strip(), 120, every=0.5)
+        try:
+            until("the namespace has gone", lambda: not kubectl("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name").strip(), 120, every=0.5)
+        except AssertionError as e:
+            told = [one["message"] for one in get("namespace", NAMESPACE)["status"].get("conditions", []) if one["status"] == "True"]
+            raise AssertionError(f"{e}: {told}") from None
 
     def left(self):
         policies = ["validatingadmissionpolicies"] if server_minor() >= POLICIES_SINCE else []

@@ -1,5 +1,6 @@
 """kubectl for the tests on a cluster ($KUBECONFIG), and a namespace of a test's own with the custom resources in the server."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -21,6 +22,16 @@ def kubectl(*words, given=None):
     if done.returncode != 0:
         raise AssertionError(f"kubectl {' '.join(words)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def documents(stream):
+    """The objects of JSON that follow each other in a stream, each indented as kubectl does."""
+    lines = []
+    for line in stream:
+        lines.append(line)
+        if line == "}\n":
+            yield json.loads("".join(lines))
+            lines = []
 
 
 def definitions():
@@ -50,6 +61,15 @@ class Namespace:
     def get(self, kind, name=None):
         got = json.loads(self.kubectl("get", kind, *([name] if name else []), "-o", "json"))
         return got if name else got["items"]
+
+    @contextlib.contextmanager
+    def watched(self, kind, name):
+        """Each version of the object, from the one that is there now."""
+        with subprocess.Popen([program(), "-n", self.name, "get", kind, name, "--watch", "-o", "json"], stdout=subprocess.PIPE, text=True) as watch:
+            try:
+                yield documents(watch.stdout)
+            finally:
+                watch.kill()
 
     def absent(self, kind, name):
         return not self.kubectl("get", kind, name, "--ignore-not-found", "-o", "name").strip()

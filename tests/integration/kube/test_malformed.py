@@ -50,7 +50,7 @@ class Malformed(HostTest):
 
     def let_go(self, job):
         run = self.run_object(job)
-        return run["status"]["phase"] == "Stopped" and "finalizers" not in run["metadata"]
+        return run.get("status", {}).get("phase") == "Stopped" and "finalizers" not in run["metadata"]
 
     def test_labels_of_a_run(self):
         host = self.enter()

@@ -110,7 +110,7 @@ class Faults(HostTest):
             answer = host.api("DELETE", f"/scenarios/run/{job}", timeout=60)
             self.assertIn((answer.status, answer.json["status"]), ((200, "Stopped"), (202, "Running")), answer)
             proxy.rules()
-            until("it is recorded", lambda: self.run_object(job)["status"]["phase"] == "Stopped", seconds=60)
+            until("it is recorded", lambda: self.run_object(job).get("status", {}).get("phase") == "Stopped", seconds=60)
 
     def test_the_role_is_enough(self):
         host = self.enter("leader_election=true", kubeconfig=self.kubeconfig(token=self.account()))

@@ -164,6 +164,20 @@ class Runs(unittest.TestCase):
             self.assertTrue(self.space.absent("run", "deleted"))
             until("it is unknown", lambda: host.api("GET", f"/scenarios/run/{job}").status == 404)
 
+    def test_a_run_is_held_until_its_end_is_recorded_and_no_longer(self):
+        """Not until its log is in the archive: who removes the namespace of ended runs waits for nobody."""
+        with self.host() as host:
+            host.shell_scenario("talks", "trap 'seq 1000000; exit 0' TERM; while true; do sleep 0.1; done")
+            job = host.run("talks", targetId=self.target(host))
+            until("it runs", lambda: self.phase(f"krkn-job-{job}") == "Running")
+            seen = self.enterContext(self.space.watched("run", f"krkn-job-{job}"))
+            before = next(seen)
+            self.assertEqual("Stopped", host.api("DELETE", f"/scenarios/run/{job}").json["status"])
+            ended = next(run for run in seen if run["status"]["phase"] == "Stopped")
+            after = next(seen)
+            self.assertEqual([True, True, False], ["finalizers" in run["metadata"] for run in (before, ended, after)])
+            self.assertEqual(ended["status"], after["status"])
+
     def test_a_killed_host_goes_on_with_its_runs(self):
         host = self.enter()
         host.shell_scenario("slow", "sleep 2; exit 4")

@@ -51,7 +51,7 @@ class PythonClient(unittest.TestCase):
         create(self.run_object("second", target, "long"))
         self.watch_until(OPERON, "runs", "second", lambda o: o.get("status", {}).get("phase") == "Running")
         self.api.patch_namespaced_custom_object(*OPERON, self.space.name, "runs", "second", {"spec": {"stop": True}})
-        self.watch_until(OPERON, "runs", "second", lambda o: o["status"]["phase"] == "Stopped")
+        self.watch_until(OPERON, "runs", "second", lambda o: o.get("status", {}).get("phase") == "Stopped")
         listed = self.api.list_namespaced_custom_object(*OPERON, self.space.name, "runs")
         self.assertEqual(sorted(o["metadata"]["name"] for o in listed["items"]), ["first", "second"])
         self.api.delete_namespaced_custom_object(*OPERON, self.space.name, "runs", "second")
