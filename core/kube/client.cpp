@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/base/await.hpp"
+#include "core/kube/poller.hpp"
 #include "core/kube/transfer.hpp"
 #include "core/log/log.hpp"
 #include "core/metrics/metrics.hpp"
@@ -22,6 +23,8 @@ using net::curl_library;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using TransferPtr = std::unique_ptr<Transfer>;
+
+constexpr size_t handles_spare_max = 8;  ///< of libcurl, to be used again
 
 /// What a callback throws must not end the thread that everybody shares.
 template <class Function>
@@ -48,20 +51,26 @@ struct Client::Impl {
   void start_thread();  // with the lock held
   template <class Handler>
   Id start(Request, Handler);
+  void tell();
+  void begin_here();
+  bool on_thread() const { return thread_of == &settings; }
+  void recycle(CURL*);
   void run();
+  bool more();
   void take_orders();
+  void take_incoming();
   void cancel_now(Id);
   void begin(TransferPtr);
   void collect();
   void count(const Transfer&);
   void end(TransferPtr, const Error*);
-  int wait_ms();
+  steady_clock::time_point next_due();
   void run_timers();
   void ask_for_credentials();
   void credentials_ready();
   void end_all();
 
-  const TransferSettings settings;
+  TransferSettings settings;
   Credentials credentials;
 
   struct Timer {
@@ -77,11 +86,14 @@ struct Client::Impl {
   bool stopping = false;
   bool refreshed = false;
   std::optional<Error> refresh_error;
-  CURLM* multi = nullptr;
+  std::unique_ptr<Poller> poller;
   std::thread thread, refresher;
 
-  // The thread's own.
+  // Of the transfers, libcurl and what follows. The thread has it whenever it is awake; who finds it asleep may send a request himself.
+  std::mutex at_work;
   std::map<Id, TransferPtr> active;
+  std::vector<std::pair<TransferPtr, Error>> stillborn;
+  std::vector<CURL*> spare;
   std::vector<TransferPtr> unauthenticated;  // until credentials are there
   bool refreshing = false;
   std::map<Id, Timer> timers;
@@ -97,20 +109,15 @@ Client::Client(ClusterConfig config, ClientLimits limits) : impl_(std::make_shar
 Client::~Client() {
   std::unique_lock lock(impl_->mutex);
   impl_->stopping = true;
-  if (impl_->multi == nullptr) return;
-  curl_library().multi_wakeup(impl_->multi);
+  if (!impl_->poller) return;
+  impl_->poller->wake();
   lock.unlock();
   impl_->thread.join();
   if (impl_->refresher.joinable()) impl_->refresher.join();
-  curl_library().multi_cleanup(impl_->multi);
 }
 
 const ClusterConfig& Client::config() const {
   return impl_->settings.config;
-}
-
-bool Client::on_thread() const {
-  return impl_->thread.get_id() == std::this_thread::get_id();
 }
 
 std::shared_ptr<const Identity> Client::identity() {
@@ -119,10 +126,8 @@ std::shared_ptr<const Identity> Client::identity() {
 
 void Client::Impl::start_thread() {
   if (stopping) throw Error(Code::unavailable, "the Kubernetes client is stopping");
-  if (multi != nullptr) return;
-  multi = curl_library().multi_init();
-  if (multi == nullptr) throw Error(Code::resource_exhausted, "no memory for the Kubernetes client");
-  curl_library().multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(settings.limits.connections_kept_max));
+  if (poller) return;
+  poller = std::make_unique<Poller>(static_cast<long>(settings.limits.connections_kept_max));
   thread = std::thread([this] { run(); });
 }
 
@@ -140,11 +145,27 @@ Client::Id Client::Impl::start(Request request, Handler handler) {
   }
   ++in_hand;
   const Id id = ++last_id;
-  const bool first = incoming.empty();  // the client's thread takes all of them: only the first has to wake it
   incoming.push_back(std::make_unique<Transfer>(id, std::move(request), std::move(handler), settings));
-  lock.unlock();  // which that thread takes first thing
-  if (first) curl_library().multi_wakeup(multi);
+  lock.unlock();
+  if (!on_thread()) begin_here();
   return id;
+}
+
+/// While the client's thread sleeps the caller's sends what there is to send: two threads need not change places for it. What came back
+/// already is for the client's thread.
+void Client::Impl::begin_here() {
+  std::unique_lock work(at_work, std::try_to_lock);
+  if (!work) return poller->wake();
+  take_incoming();
+  const bool ended = static_cast<size_t>(poller->act_due()) < active.size() || !stillborn.empty();
+  const bool wanted = ended || !unauthenticated.empty() || !settings.held.empty();
+  poller->wake_at(steady_clock::time_point::max());
+  work.unlock();
+  if (wanted) poller->wake();
+}
+
+void Client::Impl::tell() {
+  if (!on_thread()) poller->wake();
 }
 
 Client::Id Client::request(Request request, Done done) {
@@ -172,22 +193,22 @@ Client::Id Client::after(milliseconds delay, std::function<void()> task) {
   impl_->start_thread();
   const Id id = ++impl_->last_id;
   impl_->incoming_timers.emplace_back(id, Impl::Timer{steady_clock::now() + delay, std::move(task)});
-  curl_library().multi_wakeup(impl_->multi);
+  impl_->tell();
   return id;
 }
 
 void Client::resume(Id id) {
   std::lock_guard lock(impl_->mutex);
-  if (impl_->multi == nullptr || id == 0) return;
+  if (!impl_->poller || id == 0) return;
   impl_->orders.emplace_back(id, false);
-  curl_library().multi_wakeup(impl_->multi);
+  impl_->tell();
 }
 
 void Client::cancel(Id id) {
   std::lock_guard lock(impl_->mutex);
-  if (impl_->multi == nullptr || id == 0) return;
+  if (!impl_->poller || id == 0) return;
   impl_->orders.emplace_back(id, true);
-  curl_library().multi_wakeup(impl_->multi);
+  impl_->tell();
 }
 
 Response Client::fetch(Request request_to_send) {
@@ -201,43 +222,65 @@ void Client::Impl::run() {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
   pthread_setname_np(pthread_self(), "operon-kube");
+  thread_of = &settings;
+  std::unique_lock work(at_work);
   while (true) {
-    take_orders();
+    do {
+      take_orders();
+      run_timers();
+      if (poller->due()) poller->act_due();
+      collect();
+    } while (more());
     {
       std::lock_guard lock(mutex);
       if (stopping) break;
     }
-    run_timers();
-    int running = 0;
-    curl_library().multi_perform(multi, &running);
-    collect();
-    curl_library().multi_poll(multi, nullptr, 0, wait_ms(), nullptr);
+    poller->wake_at(next_due());
+    work.unlock();
+    poller->wait();
+    work.lock();
+    poller->act();
   }
   end_all();
 }
 
-int Client::Impl::wait_ms() {
-  auto until = steady_clock::now() + std::chrono::seconds(60);
+/// What callbacks have asked for meanwhile, mostly.
+bool Client::Impl::more() {
+  if (!stillborn.empty() || !settings.held.empty() || poller->due()) return true;
+  std::lock_guard lock(mutex);
+  return !stopping && (!incoming.empty() || !incoming_timers.empty() || !orders.empty() || refreshed);
+}
+
+steady_clock::time_point Client::Impl::next_due() {
+  auto until = steady_clock::time_point::max();
   for (const auto& [id, timer] : timers) until = std::min(until, timer.due);
   for (const auto& transfer : unauthenticated) until = std::min(until, transfer->deadline());
-  const auto left = std::chrono::ceil<milliseconds>(until - steady_clock::now()).count();
-  return static_cast<int>(std::max<int64_t>(left, 0));
+  return until;
+}
+
+void Client::Impl::take_incoming() {
+  std::deque<TransferPtr> fresh;
+  {
+    std::lock_guard lock(mutex);
+    fresh.swap(incoming);
+  }
+  for (auto& transfer : fresh) begin(std::move(transfer));
 }
 
 void Client::Impl::take_orders() {
-  std::deque<TransferPtr> fresh;
+  take_incoming();
   std::vector<std::pair<Id, bool>> told;
   bool authenticated = false;
   {
     std::lock_guard lock(mutex);
-    fresh.swap(incoming);
     told.swap(orders);
     for (auto& [id, timer] : incoming_timers) timers.emplace(id, std::move(timer));
     incoming_timers.clear();
     std::swap(authenticated, refreshed);
   }
-  for (auto& transfer : fresh) begin(std::move(transfer));
   if (authenticated) credentials_ready();
+  if (!unauthenticated.empty()) ask_for_credentials();
+  for (const Id id : std::exchange(settings.held, {})) told.emplace_back(id, false);
   for (const auto& [id, cancel] : told) {
     if (cancel) {
       cancel_now(id);
@@ -252,7 +295,7 @@ void Client::Impl::cancel_now(Id id) {
   TransferPtr found;
   if (auto node = active.extract(id)) {
     found = std::move(node.mapped());
-    curl_library().multi_remove_handle(multi, found->easy());
+    curl_library().multi_remove_handle(poller->multi(), found->easy());
   } else {
     const auto waiting = std::find_if(unauthenticated.begin(), unauthenticated.end(), [&](const auto& t) { return t->id() == id; });
     if (waiting == unauthenticated.end()) return;
@@ -265,30 +308,37 @@ void Client::Impl::cancel_now(Id id) {
 
 void Client::Impl::begin(TransferPtr transfer) {
   if (steady_clock::now() >= transfer->deadline()) {
-    const Error error = transfer->deadline_error();
-    return end(std::move(transfer), &error);
+    Error error = transfer->deadline_error();
+    stillborn.emplace_back(std::move(transfer), std::move(error));
+    return;
   }
   auto identity = credentials.current();
   if (!identity) {
     unauthenticated.push_back(std::move(transfer));
-    return ask_for_credentials();
+    return;
   }
-  if (!transfer->prepare(std::move(identity)) || curl_library().multi_add_handle(multi, transfer->easy()) != CURLM_OK) {
-    const Error error(Code::resource_exhausted, transfer->where() + ": no memory for it");
-    return end(std::move(transfer), &error);
+  if (transfer->easy() == nullptr && !spare.empty()) {
+    transfer->use(spare.back());
+    spare.pop_back();
+  }
+  if (!transfer->prepare(std::move(identity)) || curl_library().multi_add_handle(poller->multi(), transfer->easy()) != CURLM_OK) {
+    Error error(Code::resource_exhausted, transfer->where() + ": no memory for it");
+    stillborn.emplace_back(std::move(transfer), std::move(error));
+    return;
   }
   const Id id = transfer->id();
   active.emplace(id, std::move(transfer));
 }
 
 void Client::Impl::collect() {
+  for (auto& [transfer, error] : std::exchange(stillborn, {})) end(std::move(transfer), &error);
   int left = 0;
-  while (CURLMsg* message = curl_library().multi_info_read(multi, &left)) {
+  while (CURLMsg* message = curl_library().multi_info_read(poller->multi(), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode code = message->data.result;
     Transfer* which = nullptr;
     curl_library().easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &which);
-    curl_library().multi_remove_handle(multi, message->easy_handle);
+    curl_library().multi_remove_handle(poller->multi(), message->easy_handle);
     auto transfer = std::move(active.extract(which->id()).mapped());
     if (transfer->finish(code)) {
       count(*transfer);
@@ -317,6 +367,7 @@ void Client::Impl::end(TransferPtr transfer, const Error* error) {
     std::lock_guard lock(mutex);
     --(transfer->is_stream() ? streams : requests);
   }
+  recycle(transfer->release());
   guarded([&] {
     if (error) {
       transfer->end(*error);
@@ -324,6 +375,16 @@ void Client::Impl::end(TransferPtr transfer, const Error* error) {
       transfer->end();
     }
   });
+}
+
+void Client::Impl::recycle(CURL* easy) {
+  if (easy == nullptr) return;
+  if (spare.size() < handles_spare_max) {
+    curl_library().easy_reset(easy);  // it looks at nothing of the transfer any more
+    spare.push_back(easy);
+  } else {
+    curl_library().easy_cleanup(easy);
+  }
 }
 
 void Client::Impl::run_timers() {
@@ -365,7 +426,7 @@ void Client::Impl::ask_for_credentials() {
     std::lock_guard lock(mutex);
     refreshed = true;
     refresh_error = std::move(error);
-    curl_library().multi_wakeup(multi);
+    poller->wake();
   });
 }
 
@@ -392,12 +453,14 @@ void Client::Impl::end_all() {
   auto left = std::move(active);
   active.clear();
   const Error error(Code::cancelled, "the Kubernetes client is stopping");
+  for (auto& [transfer, why] : std::exchange(stillborn, {})) end(std::move(transfer), &why);
   for (auto& [id, transfer] : left) {
-    curl_library().multi_remove_handle(multi, transfer->easy());
+    curl_library().multi_remove_handle(poller->multi(), transfer->easy());
     end(std::move(transfer), &error);
   }
   auto waiting = std::move(unauthenticated);
   for (auto& transfer : waiting) end(std::move(transfer), &error);
+  for (CURL* easy : std::exchange(spare, {})) curl_library().easy_cleanup(easy);
 }
 
 }  // namespace operon::kube

@@ -92,7 +92,6 @@ class Client {
   /// Runs `task` on the client's thread, `delay` from now. The id is for cancel(), after which it does not run any more unless it is
   /// running. What is still waiting when the client ends is dropped.
   Id after(std::chrono::milliseconds delay, std::function<void()> task);
-  bool on_thread() const;
 
   const ClusterConfig& config() const;
   /// What exec needs beside requests: the present identity. Blocks while an exec plugin runs; not on the client's thread. Throws Error.

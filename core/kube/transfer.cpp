@@ -167,9 +167,9 @@ Transfer::~Transfer() {
 
 bool Transfer::prepare(std::shared_ptr<const Identity> identity) {
   const auto& curl = curl_library();
+  if (identity_) curl.easy_reset(easy_);  // the second time
   if (easy_ == nullptr) easy_ = curl.easy_init();
   if (easy_ == nullptr) return false;
-  curl.easy_reset(easy_);
   curl.slist_free_all(connect_to_);
   identity_ = std::move(identity);
   response_ = Response{};
@@ -234,6 +234,10 @@ size_t Transfer::take(std::string_view data) {
     response_.status = static_cast<int>(status);
   }
   if (stream_ && response_.status / 100 == 2) {
+    if (thread_of != &settings_) {
+      settings_.held.push_back(id_);
+      return CURL_WRITEFUNC_PAUSE;
+    }
     if (!head_told_ && handler_.head) handler_.head(response_);
     head_told_ = true;
     return handler_.chunk(data) ? data.size() : CURL_WRITEFUNC_PAUSE;

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/kube/client.hpp"
 #include "core/kube/credentials.hpp"
@@ -17,7 +19,12 @@ namespace operon::kube {
 struct TransferSettings {
   ClusterConfig config;
   ClientLimits limits;
+  /// Streams that libcurl had something for on a thread that is not the client's: to be resumed on that one. With the client's lock.
+  mutable std::vector<Client::Id> held{};
 };
+
+/// Whose client's thread this is; null on every other thread.
+inline thread_local const TransferSettings* thread_of = nullptr;
 
 /// Throws Error(invalid_argument) for a method, path or header that cannot be sent.
 void check(const Request&);
@@ -47,6 +54,9 @@ class Transfer {
   std::chrono::steady_clock::time_point began() const { return began_; }
   const std::shared_ptr<const Identity>& identity() const { return identity_; }
 
+  /// A handle that was used before, as easy_reset leaves it. Without one prepare() makes one.
+  void use(CURL* spare) { easy_ = spare; }
+  CURL* release() { return std::exchange(easy_, nullptr); }
   /// Makes the handle ready. False when libcurl has no memory for it.
   bool prepare(std::shared_ptr<const Identity>);
   /// libcurl is done. False: the server refused the identity for the first time; prepare() with a fresh one and go on.

@@ -43,6 +43,7 @@ CurlLibrary load() {
   OPERON_FIND(multi_add_handle);
   OPERON_FIND(multi_remove_handle);
   OPERON_FIND(multi_perform);
+  OPERON_FIND(multi_socket_action);
   OPERON_FIND(multi_poll);
   OPERON_FIND(multi_wakeup);
   OPERON_FIND(multi_info_read);

@@ -6,8 +6,12 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
+#include <set>
+#include <sstream>
 #include <thread>
+#include <vector>
 
 #include "cluster.hpp"
 #include "core/kube/status.hpp"
@@ -146,6 +150,48 @@ TEST_CASE("hundreds of requests at a time") {
   std::unique_lock lock(mutex);
   REQUIRE(ready.wait_for(lock, std::chrono::seconds(30), [&] { return ended == 300; }));
   CHECK(good == 300);
+}
+
+TEST_CASE("a stream tells on the client's thread, in order and all of it, whichever threads send requests meanwhile") {
+  constexpr int writers = 8, writes = 100;
+  Namespace ns;
+  auto watch = get(config_maps.path(ns.name()));
+  watch.query = {{"watch", "true"}};
+  std::mutex mutex;
+  std::set<std::thread::id> tellers;
+  std::string text;
+  const auto id = ns.client.stream(watch, {nullptr,
+                                           [&](std::string_view chunk) {
+                                             std::lock_guard lock(mutex);
+                                             tellers.insert(std::this_thread::get_id());
+                                             text += chunk;
+                                             return true;
+                                           },
+                                           [](std::optional<Error>) {}});
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < writers; ++writer) {
+    threads.emplace_back([&, writer] {
+      for (int i = 0; i < writes; ++i) ns.put("writer-" + std::to_string(writer), std::to_string(i));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const auto lines = [&] {
+    std::lock_guard lock(mutex);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  CHECK(eventually([&] { return lines() >= writers * writes; }));
+  ns.client.cancel(id);
+  std::map<std::string, int> next;
+  std::istringstream events(text);
+  for (std::string line; std::getline(events, line);) {
+    const auto object = json::parse(line)["object"];
+    const auto name = object["metadata"]["name"].get<std::string>();
+    if (name.rfind("writer-", 0) == 0) CHECK(object["data"]["value"] == std::to_string(next[name]++));
+  }
+  CHECK(next.size() == writers);
+  for (const auto& [name, count] : next) CHECK(count == writes);
+  CHECK(tellers.size() == 1);
+  CHECK(tellers.count(std::this_thread::get_id()) == 0);
 }
 
 TEST_CASE("a client that ends answers everything that was open") {
