@@ -68,9 +68,8 @@ class TargetFile final : public operon::sdk::TargetProvider {
   ClusterAccess get(Call&, const ClusterRequest& request) override {
     const Settings now = settings();
     if (now.localhost && request.cluster_name == localhost) return {localhost, "", std::nullopt};
-    const auto merged = now.contexts->merged();
-    for (const auto& context : merged.contexts()) {
-      if (context.name == request.cluster_name) return {context.name, context.server, merged.flatten(context.name)};
+    if (auto access = now.contexts->access(request.cluster_name)) {
+      return {request.cluster_name, std::move(access->server), std::move(access->kubeconfig)};
     }
     throw Error(Code::not_found, "no context of that name in the configured kubeconfig files").with_field("clusterName");
   }

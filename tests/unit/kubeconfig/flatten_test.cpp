@@ -44,6 +44,16 @@ TEST_CASE("files it names are written in, relative to its own folder") {
   CHECK(out["users"][0]["user"] == json::parse(R"({"client-certificate-data":"Q1JU","client-key-data":"S0VZ","token":"t0ken"})"));
 }
 
+TEST_CASE("what names a file is not self-contained") {
+  const auto alone = [](const std::string& cluster, const std::string& user) {
+    return Kubeconfig::parse(one(cluster, user), "f", Trust::host_files()).self_contained("x");
+  };
+  CHECK(alone("{server: https://a, certificate-authority-data: Zm9v}", "{token: t}"));
+  CHECK_FALSE(alone("{server: https://a, certificate-authority: ca.crt}", "{token: t}"));
+  for (const char* key : {"client-certificate", "client-key", "tokenFile"})
+    CHECK_FALSE(alone("{server: https://a}", "{token: t, " + std::string(key) + ": file}"));
+}
+
 TEST_CASE("data that is there wins over a path, which is then not read") {
   auto config = Kubeconfig::parse(one("{server: https://a, certificate-authority: /none, certificate-authority-data: Zm9v}", "{}"), "f",
                                   Trust::host_files());

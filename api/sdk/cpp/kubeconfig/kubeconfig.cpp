@@ -293,6 +293,15 @@ std::string Kubeconfig::flatten(const std::string& name) const {
   return emit_one(context, cluster, user, write_in);
 }
 
+bool Kubeconfig::self_contained(const std::string& name) const {
+  const auto [context, cluster, user] = data_->choose(name);
+  const auto names = [](const Entry& entry, std::initializer_list<const char*> keys) {
+    return std::any_of(keys.begin(), keys.end(), [&](const char* key) { return !text_of(entry.body, key).empty(); });
+  };
+  return !names(cluster, {"certificate-authority"}) &&
+         (user == nullptr || !names(*user, {"client-certificate", "client-key", "tokenFile"}));
+}
+
 std::string Kubeconfig::with_paths(const std::string& name) const {
   const auto [context, cluster, user] = data_->choose(name);
   return emit_one(context, cluster, user, keep_path);

@@ -56,6 +56,9 @@ class Kubeconfig {
   /// YAML text with this one context, its cluster and its user, the files it names read and written in. Throws Error(not_found) for an
   /// unknown context, failed_precondition for one whose cluster or user is missing or whose files cannot be read.
   std::string flatten(const std::string& context) const;
+  /// flatten() reads no file for this context: it answers the same as long as this object does. Throws what flatten() throws for a context,
+  /// cluster or user that is missing.
+  bool self_contained(const std::string& context) const;
   /// The same with the files it names left where they are, as absolute paths: for a client that reads them again as they rotate.
   std::string with_paths(const std::string& context) const;
 
