@@ -75,16 +75,20 @@ void JobTable::Impl::take_up(const std::string& id, const std::function<std::opt
 
 /// Of a run that goes on nothing is recorded any more: it is stopped, and removed from its runner when it has.
 void JobTable::Impl::record_removed(const JobRecord& record) {
+  JobRecord gone = record;
   {
     Lock lock(mutex_);
-    if (find(record.job.id)) {
-      lock.unlock();
-      return ask_to_stop(record.job.id);
+    if (const auto entry = find(record.job.id)) {
+      if (entry->stage != Stage::ended) {
+        lock.unlock();
+        return ask_to_stop(record.job.id);
+      }
+      gone = entry->record;  // its end was written, and we have not been told yet
     }
-    metrics_.jobs[record.job.phase].add(record.job.ended() ? -1 : 0);
+    metrics_.jobs[gone.job.phase].add(gone.job.ended() ? -1 : 0);
   }
-  if (record.cleanup != Cleanup::none) schedule_destroy(record);
-  hub_.forget(record.job.id);
+  if (gone.cleanup != Cleanup::none) schedule_destroy(gone);
+  hub_.forget(gone.job.id);
 }
 
 /// Runs whose end was recorded but whose log was not archived, or that were to be removed from their runner.

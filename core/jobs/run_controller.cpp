@@ -91,6 +91,7 @@ struct RunController::Impl {
     }
     const Job& job = row->record.job;
     if (row->deleting) return deleted(*leading, *row);
+    if (job.ended() && row->held() && !leading->in_hand(job.id)) store.let_go(*row);  // who wrote its end came no further
     if (!row->accepted) {
       if (!job.ended()) accept(*leading, *row);
       return std::nullopt;

@@ -25,6 +25,9 @@ using std::chrono::steady_clock;
 using TransferPtr = std::unique_ptr<Transfer>;
 
 constexpr size_t handles_spare_max = 8;  ///< of libcurl, to be used again
+constexpr unsigned rounds_max = 8;       ///< of orders and timers, before the sockets are looked at again
+/// libcurl ends what is late by itself. A time-out that it lost would never be noticed on a silent connection.
+constexpr std::chrono::seconds overdue_look_every{60}, overdue_by{1};
 
 /// What a callback throws must not end the thread that everybody shares.
 template <class Function>
@@ -51,26 +54,29 @@ struct Client::Impl {
   void start_thread();  // with the lock held
   template <class Handler>
   Id start(Request, Handler);
-  void tell();
+  void wake();
   void begin_here();
-  bool on_thread() const { return thread_of == &settings; }
+  bool on_thread() const { return thread_of == &untold; }
   void recycle(CURL*);
   void run();
   bool more();
   void take_orders();
   void take_incoming();
   void cancel_now(Id);
+  void resume_now(Id);
   void begin(TransferPtr);
   void collect();
+  void ended(TransferPtr);
   void count(const Transfer&);
   void end(TransferPtr, const Error*);
   steady_clock::time_point next_due();
   void run_timers();
+  void end_overdue(steady_clock::time_point);
   void ask_for_credentials();
   void credentials_ready();
   void end_all();
 
-  TransferSettings settings;
+  const TransferSettings settings;
   Credentials credentials;
 
   struct Timer {
@@ -94,9 +100,11 @@ struct Client::Impl {
   std::map<Id, TransferPtr> active;
   std::vector<std::pair<TransferPtr, Error>> stillborn;
   std::vector<CURL*> spare;
+  Untold untold;
   std::vector<TransferPtr> unauthenticated;  // until credentials are there
   bool refreshing = false;
   std::map<Id, Timer> timers;
+  steady_clock::time_point overdue_look{};
   std::map<std::pair<std::string, std::string_view>, metrics::Counter> counters;
 };
 
@@ -145,7 +153,7 @@ Client::Id Client::Impl::start(Request request, Handler handler) {
   }
   ++in_hand;
   const Id id = ++last_id;
-  incoming.push_back(std::make_unique<Transfer>(id, std::move(request), std::move(handler), settings));
+  incoming.push_back(std::make_unique<Transfer>(id, std::move(request), std::move(handler), settings, untold));
   lock.unlock();
   if (!on_thread()) begin_here();
   return id;
@@ -158,19 +166,20 @@ void Client::Impl::begin_here() {
   if (!work) return poller->wake();
   take_incoming();
   const bool ended = static_cast<size_t>(poller->act_due()) < active.size() || !stillborn.empty();
-  const bool wanted = ended || !unauthenticated.empty() || !settings.held.empty();
-  poller->wake_at(steady_clock::time_point::max());
+  const bool wanted = ended || !unauthenticated.empty() || !untold.streams.empty();
+  poller->wake_at(steady_clock::now() + overdue_look_every);
   work.unlock();
   if (wanted) poller->wake();
 }
 
-void Client::Impl::tell() {
+void Client::Impl::wake() {
   if (!on_thread()) poller->wake();
 }
 
 Client::Id Client::request(Request request, Done done) {
+  const auto impl = impl_;  // an answer may end the client before its sender is back from here
   try {
-    return impl_->start<Done>(std::move(request), done);
+    return impl->start<Done>(std::move(request), done);
   } catch (const Error& e) {
     done(e);
     return 0;
@@ -178,9 +187,10 @@ Client::Id Client::request(Request request, Done done) {
 }
 
 Client::Id Client::stream(Request request, StreamHandler handler) {
+  const auto impl = impl_;
   const auto done = handler.done;
   try {
-    return impl_->start<StreamHandler>(std::move(request), std::move(handler));
+    return impl->start<StreamHandler>(std::move(request), std::move(handler));
   } catch (const Error& e) {
     done(e);
     return 0;
@@ -193,7 +203,7 @@ Client::Id Client::after(milliseconds delay, std::function<void()> task) {
   impl_->start_thread();
   const Id id = ++impl_->last_id;
   impl_->incoming_timers.emplace_back(id, Impl::Timer{steady_clock::now() + delay, std::move(task)});
-  impl_->tell();
+  impl_->wake();
   return id;
 }
 
@@ -201,14 +211,14 @@ void Client::resume(Id id) {
   std::lock_guard lock(impl_->mutex);
   if (!impl_->poller || id == 0) return;
   impl_->orders.emplace_back(id, false);
-  impl_->tell();
+  impl_->wake();
 }
 
 void Client::cancel(Id id) {
   std::lock_guard lock(impl_->mutex);
   if (!impl_->poller || id == 0) return;
   impl_->orders.emplace_back(id, true);
-  impl_->tell();
+  impl_->wake();
 }
 
 Response Client::fetch(Request request_to_send) {
@@ -222,15 +232,17 @@ void Client::Impl::run() {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
   pthread_setname_np(pthread_self(), "operon-kube");
-  thread_of = &settings;
+  thread_of = &untold;
   std::unique_lock work(at_work);
   while (true) {
+    unsigned rounds = 0;
     do {
       take_orders();
       run_timers();
       if (poller->due()) poller->act_due();
       collect();
-    } while (more());
+    } while (more() && ++rounds < rounds_max);
+    if (rounds == rounds_max) poller->wake();  // sockets come in between
     {
       std::lock_guard lock(mutex);
       if (stopping) break;
@@ -246,7 +258,8 @@ void Client::Impl::run() {
 
 /// What callbacks have asked for meanwhile, mostly.
 bool Client::Impl::more() {
-  if (!stillborn.empty() || !settings.held.empty() || poller->due()) return true;
+  if (!stillborn.empty() || !untold.streams.empty() || poller->due()) return true;
+  if (!unauthenticated.empty() && !refreshing) return true;
   std::lock_guard lock(mutex);
   return !stopping && (!incoming.empty() || !incoming_timers.empty() || !orders.empty() || refreshed);
 }
@@ -255,7 +268,7 @@ steady_clock::time_point Client::Impl::next_due() {
   auto until = steady_clock::time_point::max();
   for (const auto& [id, timer] : timers) until = std::min(until, timer.due);
   for (const auto& transfer : unauthenticated) until = std::min(until, transfer->deadline());
-  return until;
+  return active.empty() ? until : std::min(until, overdue_look);
 }
 
 void Client::Impl::take_incoming() {
@@ -268,26 +281,36 @@ void Client::Impl::take_incoming() {
 }
 
 void Client::Impl::take_orders() {
-  take_incoming();
+  std::deque<TransferPtr> fresh;
   std::vector<std::pair<Id, bool>> told;
   bool authenticated = false;
   {
-    std::lock_guard lock(mutex);
+    std::lock_guard lock(mutex);  // one for all: what is cancelled has been begun before
+    fresh.swap(incoming);
     told.swap(orders);
     for (auto& [id, timer] : incoming_timers) timers.emplace(id, std::move(timer));
     incoming_timers.clear();
     std::swap(authenticated, refreshed);
   }
+  for (auto& transfer : fresh) begin(std::move(transfer));
   if (authenticated) credentials_ready();
   if (!unauthenticated.empty()) ask_for_credentials();
-  for (const Id id : std::exchange(settings.held, {})) told.emplace_back(id, false);
+  for (const Id id : std::exchange(untold.streams, {})) resume_now(id);
   for (const auto& [id, cancel] : told) {
     if (cancel) {
       cancel_now(id);
-    } else if (const auto found = active.find(id); found != active.end()) {
-      found->second->resume();
+    } else {
+      resume_now(id);
     }
   }
+}
+
+void Client::Impl::resume_now(Id id) {
+  const auto found = active.find(id);
+  if (found == active.end()) return;
+  Transfer& transfer = *found->second;
+  transfer.resume();
+  if (transfer.finished() && transfer.tell()) ended(std::move(active.extract(found).mapped()));
 }
 
 void Client::Impl::cancel_now(Id id) {
@@ -341,13 +364,23 @@ void Client::Impl::collect() {
     curl_library().multi_remove_handle(poller->multi(), message->easy_handle);
     auto transfer = std::move(active.extract(which->id()).mapped());
     if (transfer->finish(code)) {
-      count(*transfer);
-      end(std::move(transfer), nullptr);
+      ended(std::move(transfer));
     } else {
       credentials.refused(transfer->identity());
       begin(std::move(transfer));
     }
   }
+}
+
+/// libcurl is done with it.
+void Client::Impl::ended(TransferPtr transfer) {
+  if (!transfer->tell()) {  // its reader is full: resume() comes here again
+    const Id id = transfer->id();
+    active.emplace(id, std::move(transfer));
+    return;
+  }
+  count(*transfer);
+  end(std::move(transfer), nullptr);
 }
 
 void Client::Impl::count(const Transfer& transfer) {
@@ -367,7 +400,8 @@ void Client::Impl::end(TransferPtr transfer, const Error* error) {
     std::lock_guard lock(mutex);
     --(transfer->is_stream() ? streams : requests);
   }
-  recycle(transfer->release());
+  // Not those of streams: libcurl may keep what a paused one has not taken.
+  if (!transfer->is_stream()) recycle(transfer->release());
   guarded([&] {
     if (error) {
       transfer->end(*error);
@@ -398,6 +432,7 @@ void Client::Impl::run_timers() {
     auto node = timers.extract(id);  // a task before it may have cancelled it
     if (node) guarded(node.mapped().task);
   }
+  end_overdue(now);
   std::vector<TransferPtr> late;
   std::erase_if(unauthenticated, [&](TransferPtr& transfer) {
     if (now < transfer->deadline()) return false;
@@ -410,8 +445,27 @@ void Client::Impl::run_timers() {
   }
 }
 
+void Client::Impl::end_overdue(steady_clock::time_point now) {
+  if (now < overdue_look) return;
+  overdue_look = now + overdue_look_every;
+  std::vector<Id> late;
+  for (const auto& [id, transfer] : active) {
+    if (now - overdue_by >= transfer->deadline()) late.push_back(id);
+  }
+  for (const Id id : late) {
+    auto transfer = std::move(active.extract(id).mapped());
+    curl_library().multi_remove_handle(poller->multi(), transfer->easy());
+    const Error error = transfer->deadline_error();
+    end(std::move(transfer), &error);
+  }
+}
+
 void Client::Impl::ask_for_credentials() {
   if (refreshing) return;
+  {
+    std::lock_guard lock(mutex);
+    if (stopping) return;
+  }
   refreshing = true;
   if (refresher.joinable()) refresher.join();
   refresher = std::thread([this] {

@@ -1,4 +1,4 @@
-/// core/kube/client.hpp: the connection to one API server: one thread, one libcurl multi handle, HTTP/2.
+/// core/kube/client.hpp: the connection to one API server: one libcurl multi handle, HTTP/2, one thread that tells what comes.
 #pragma once
 
 #include <chrono>
@@ -66,7 +66,8 @@ struct StreamHandler {
   std::function<void(std::optional<Error>)> done;
 };
 
-/// Thread-safe. No call blocks unless it says so. Callbacks come on the client's thread, or on the caller's before the call returns when
+/// Thread-safe. No call waits for the network unless it says so; a request is sent by the caller's thread when the client's sleeps, and by
+/// the client's otherwise. Callbacks come on the client's thread, or on the caller's before the call returns when
 /// the thing cannot even begin (RESOURCE_EXHAUSTED, INVALID_ARGUMENT, UNAVAILABLE while stopping).
 ///
 /// Errors beside those: UNAVAILABLE with reason `NotSent` (the server never saw the request) or `Lost` (it may have), DEADLINE_EXCEEDED

@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
+#include "core/log/log.hpp"
 #include "core/net/curl_library.hpp"
 #include "operon/error.hpp"
 
@@ -78,13 +81,12 @@ void Poller::watch(curl_socket_t socket, int what) {
   }
   const uint32_t events = ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0u) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0u);
   event.events = events;
-  if (known == watched_.end()) {
-    watched_.emplace(socket, events);
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event);
-  } else if (known->second != events) {
-    known->second = events;
-    epoll_ctl(epoll_, EPOLL_CTL_MOD, socket, &event);
-  }
+  if (known != watched_.end() && known->second == events) return;
+  const int what_to_do = known == watched_.end() ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  watched_[socket] = events;
+  if (epoll_ctl(epoll_, what_to_do, socket, &event) == 0) return;
+  if (errno == ENOENT && epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event) == 0) return;  // the number is another socket's by now
+  log::error("a connection to the API server cannot be watched; its requests end by their time-outs", {{"error", std::strerror(errno)}});
 }
 
 int Poller::on_timer(CURLM*, long ms, void* self) {

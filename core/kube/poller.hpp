@@ -24,12 +24,12 @@ class Poller {
 
   CURLM* multi() const { return multi_; }
 
-  /// Until a socket is ready, a time has come or somebody calls wake(). Without the lock.
+  /// Until a socket is ready, a time has come or somebody calls wake(). Without the lock of the multi handle.
   void wait();
-  /// Any thread, without the lock. Of many calls before the one who waits is awake the first one counts.
+  /// Any thread, with or without the lock. Of many calls before the one who waits is awake the first one counts.
   void wake();
 
-  // With the lock.
+  // With the lock of the multi handle.
 
   /// libcurl goes on with the sockets that wait() found.
   void act();

@@ -22,6 +22,8 @@ using net::curl_library;
 using std::chrono::milliseconds;
 
 constexpr size_t error_body_bytes_max = 1u << 20;
+/// Of a stream, read by threads that only wanted to send a request: more stays with libcurl until the client's thread comes.
+constexpr size_t late_bytes_max = 1u << 20;
 /// Of libcurl, for each request with a body; its own 64 KiB make the allocator tidy up every time they are given back.
 constexpr long upload_buffer_bytes = 16 << 10;
 
@@ -141,21 +143,23 @@ TlsNames prepare_connection(CURL* easy, const TransferSettings& settings, const 
   return names;
 }
 
-Transfer::Transfer(Client::Id id, Request request, Client::Done done, const TransferSettings& settings)
+Transfer::Transfer(Client::Id id, Request request, Client::Done done, const TransferSettings& settings, Untold& untold)
     : id_(id),
       request_(std::move(request)),
       stream_(false),
       done_(std::move(done)),
       settings_(settings),
+      untold_(untold),
       began_(std::chrono::steady_clock::now()),
       deadline_(began_ + (request_.timeout.count() > 0 ? request_.timeout : settings.limits.timeout_ms_default)) {}
 
-Transfer::Transfer(Client::Id id, Request request, StreamHandler handler, const TransferSettings& settings)
+Transfer::Transfer(Client::Id id, Request request, StreamHandler handler, const TransferSettings& settings, Untold& untold)
     : id_(id),
       request_(std::move(request)),
       stream_(true),
       handler_(std::move(handler)),
       settings_(settings),
+      untold_(untold),
       began_(std::chrono::steady_clock::now()),
       deadline_(request_.timeout.count() > 0 ? began_ + request_.timeout : std::chrono::steady_clock::time_point::max()) {}
 
@@ -234,13 +238,13 @@ size_t Transfer::take(std::string_view data) {
     response_.status = static_cast<int>(status);
   }
   if (stream_ && response_.status / 100 == 2) {
-    if (thread_of != &settings_) {
-      settings_.held.push_back(id_);
-      return CURL_WRITEFUNC_PAUSE;
+    if (thread_of != &untold_) {
+      untold_.streams.push_back(id_);
+      if (late_.size() + data.size() > late_bytes_max) return CURL_WRITEFUNC_PAUSE;
+      late_.append(data);
+      return data.size();
     }
-    if (!head_told_ && handler_.head) handler_.head(response_);
-    head_told_ = true;
-    return handler_.chunk(data) ? data.size() : CURL_WRITEFUNC_PAUSE;
+    return tell() && tell(data) ? data.size() : CURL_WRITEFUNC_PAUSE;
   }
   const size_t limit =
       stream_ ? error_body_bytes_max
@@ -251,6 +255,19 @@ size_t Transfer::take(std::string_view data) {
   }
   response_.body.append(data);
   return data.size();
+}
+
+bool Transfer::tell(std::string_view data) {
+  if (!head_told_ && handler_.head) handler_.head(response_);
+  head_told_ = true;
+  return handler_.chunk(data);
+}
+
+bool Transfer::tell() {
+  if (late_.empty()) return true;
+  if (!tell(late_)) return false;
+  std::string().swap(late_);
+  return true;
 }
 
 size_t Transfer::on_header(char* data, size_t, size_t bytes, void* self) {
@@ -285,12 +302,14 @@ bool Transfer::finish(CURLcode code) {
   long status = 0;
   curl_library().easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
+  finished_ = true;
   if (code != CURLE_OK) {
     error_ = failure(code);
     return true;
   }
   if (status == 401 && !refused_once_) {
     refused_once_ = true;
+    finished_ = false;
     return false;
   }
   response_.body.reserve(response_.body.size() + Response::body_padding);
@@ -319,7 +338,7 @@ void Transfer::end(const Error& error) {
 }
 
 void Transfer::resume() {
-  curl_library().easy_pause(easy_, CURLPAUSE_CONT);
+  if (tell() && !finished_) curl_library().easy_pause(easy_, CURLPAUSE_CONT);
 }
 
 std::string Transfer::where() const {

@@ -19,12 +19,15 @@ namespace operon::kube {
 struct TransferSettings {
   ClusterConfig config;
   ClientLimits limits;
-  /// Streams that libcurl had something for on a thread that is not the client's: to be resumed on that one. With the client's lock.
-  mutable std::vector<Client::Id> held{};
+};
+
+/// Streams that libcurl had something for on a thread that is not the client's: it tells them. Under the lock of the multi handle.
+struct Untold {
+  std::vector<Client::Id> streams;
 };
 
 /// Whose client's thread this is; null on every other thread.
-inline thread_local const TransferSettings* thread_of = nullptr;
+inline thread_local const Untold* thread_of = nullptr;
 
 /// Throws Error(invalid_argument) for a method, path or header that cannot be sent.
 void check(const Request&);
@@ -37,11 +40,12 @@ struct TlsNames {
 };
 TlsNames prepare_connection(CURL*, const TransferSettings&, const Identity&, const std::string& url_path);
 
-/// Belongs to the client's thread once begun. Not movable: libcurl knows its address.
+/// Belongs to whoever has the lock of the multi handle once begun; what it tells is told on the client's thread alone. Not movable: libcurl
+/// knows its address.
 class Transfer {
  public:
-  Transfer(Client::Id, Request, Client::Done, const TransferSettings&);
-  Transfer(Client::Id, Request, StreamHandler, const TransferSettings&);
+  Transfer(Client::Id, Request, Client::Done, const TransferSettings&, Untold&);
+  Transfer(Client::Id, Request, StreamHandler, const TransferSettings&, Untold&);
   ~Transfer();
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -59,6 +63,8 @@ class Transfer {
   CURL* release() { return std::exchange(easy_, nullptr); }
   /// Makes the handle ready. False when libcurl has no memory for it.
   bool prepare(std::shared_ptr<const Identity>);
+  /// Hands on what came on another thread. False: its reader has no room for it; it is handed on again at resume().
+  bool tell();
   /// libcurl is done. False: the server refused the identity for the first time; prepare() with a fresh one and go on.
   bool finish(CURLcode);
   /// Tells how it ended: what finish() found, or this.
@@ -70,11 +76,13 @@ class Transfer {
   std::string where() const;  ///< "GET /api/v1/pods"
   int status() const { return response_.status; }
   bool failed() const { return error_.has_value(); }
+  bool finished() const { return finished_; }  ///< finish() was called, and said true
 
  private:
   static size_t on_body(char*, size_t, size_t, void*);
   static size_t on_header(char*, size_t, size_t, void*);
   size_t take(std::string_view);
+  bool tell(std::string_view);
   void set_request(const std::string& host_header);
   Error failure(CURLcode) const;
 
@@ -84,6 +92,8 @@ class Transfer {
   Client::Done done_;
   StreamHandler handler_;
   const TransferSettings& settings_;
+  Untold& untold_;
+  std::string late_;  ///< came on another thread
   const std::chrono::steady_clock::time_point began_, deadline_;
   std::shared_ptr<const Identity> identity_;
   CURL* easy_ = nullptr;
@@ -92,7 +102,7 @@ class Transfer {
   Response response_;
   std::optional<Error> error_;
   size_t header_bytes_ = 0;
-  bool head_told_ = false, refused_once_ = false, too_large_ = false;
+  bool head_told_ = false, refused_once_ = false, too_large_ = false, finished_ = false;
 };
 
 }  // namespace operon::kube

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
 #include <mutex>
 #include <set>
@@ -159,6 +160,7 @@ TEST_CASE("a stream tells on the client's thread, in order and all of it, whiche
   watch.query = {{"watch", "true"}};
   std::mutex mutex;
   std::set<std::thread::id> tellers;
+  std::promise<std::optional<Error>> ended;
   std::string text;
   const auto id = ns.client.stream(watch, {nullptr,
                                            [&](std::string_view chunk) {
@@ -167,7 +169,7 @@ TEST_CASE("a stream tells on the client's thread, in order and all of it, whiche
                                              text += chunk;
                                              return true;
                                            },
-                                           [](std::optional<Error>) {}});
+                                           [&](std::optional<Error> error) { ended.set_value(std::move(error)); }});
   std::vector<std::thread> threads;
   for (int writer = 0; writer < writers; ++writer) {
     threads.emplace_back([&, writer] {
@@ -181,6 +183,7 @@ TEST_CASE("a stream tells on the client's thread, in order and all of it, whiche
   };
   CHECK(eventually([&] { return lines() >= writers * writes; }));
   ns.client.cancel(id);
+  CHECK(ended.get_future().get()->code() == Code::cancelled);
   std::map<std::string, int> next;
   std::istringstream events(text);
   for (std::string line; std::getline(events, line);) {
@@ -192,6 +195,32 @@ TEST_CASE("a stream tells on the client's thread, in order and all of it, whiche
   for (const auto& [name, count] : next) CHECK(count == writes);
   CHECK(tellers.size() == 1);
   CHECK(tellers.count(std::this_thread::get_id()) == 0);
+}
+
+TEST_CASE("what is cancelled as soon as it has been asked for ends, whoever asks meanwhile") {
+  constexpr int askers = 8, streams = 100;
+  Client client(cluster());
+  std::mutex mutex;
+  std::condition_variable changed;
+  int ended = 0;
+  std::vector<std::thread> threads;
+  for (int asker = 0; asker < askers; ++asker) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < streams; ++i) {
+        auto watch = get("/api/v1/namespaces");
+        watch.query = {{"watch", "true"}};
+        client.cancel(client.stream(std::move(watch), {nullptr, [](std::string_view) { return true; },
+                                                       [&](std::optional<Error>) {
+                                                         std::lock_guard lock(mutex);
+                                                         ++ended;
+                                                         changed.notify_one();
+                                                       }}));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  std::unique_lock lock(mutex);
+  CHECK(changed.wait_for(lock, std::chrono::seconds(30), [&] { return ended == askers * streams; }));
 }
 
 TEST_CASE("a client that ends answers everything that was open") {

@@ -64,8 +64,8 @@ class Namespace:
 
     @contextlib.contextmanager
     def watched(self, kind, name):
-        """Each version of the object, from the one that is there now."""
-        with subprocess.Popen([program(), "-n", self.name, "get", kind, name, "--watch", "-o", "json"], stdout=subprocess.PIPE, text=True) as watch:
+        """Each version of the object, from the one that is there now; ends after a minute."""
+        with subprocess.Popen([program(), "-n", self.name, "get", kind, name, "--watch", "--request-timeout=60s", "-o", "json"], stdout=subprocess.PIPE, text=True) as watch:
             try:
                 yield documents(watch.stdout)
             finally:

@@ -178,6 +178,17 @@ class Runs(unittest.TestCase):
             self.assertEqual([True, True, False], ["finalizers" in run["metadata"] for run in (before, ended, after)])
             self.assertEqual(ended["status"], after["status"])
 
+    def test_a_run_that_has_ended_and_is_still_held_is_let_go(self):
+        """As a host leaves it that dies between the two writes."""
+        with self.host() as host:
+            job = host.run("hello", targetId=self.target(host))
+            host.wait_status(job, "Succeeded")
+            held = lambda: self.space.get("run", f"krkn-job-{job}")["metadata"].get("finalizers", [])  # noqa: E731
+            until("it is let go", lambda: not held())
+            self.space.kubectl("patch", "run", f"krkn-job-{job}", "--type=merge", "-p", '{"metadata":{"finalizers":["operon.dev/run","example.org/mine"]}}')
+            until("it is let go again", lambda: held() == ["example.org/mine"])
+            self.space.kubectl("patch", "run", f"krkn-job-{job}", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+
     def test_a_killed_host_goes_on_with_its_runs(self):
         host = self.enter()
         host.shell_scenario("slow", "sleep 2; exit 4")

@@ -106,6 +106,17 @@ TEST_CASE("a log that was archived and could not be recorded so does not keep it
   }));
 }
 
+TEST_CASE("a record that is removed before the table knows that its end was written takes its run from the runner, too") {
+  BrokenHost host;
+  host.table.start(command("a"));
+  host.store->tells_nobody = true;
+  host.runner->set("a", Phase::succeeded, 0);
+  host.table.on_notify("fake", "job", "a");
+  REQUIRE(eventually([&] { return host.store->real->get("a")->job.ended(); }));
+  host.table.record_removed(*host.store->real->get("a"));
+  CHECK(eventually([&] { return host.runner->run("a").destroyed; }));
+}
+
 TEST_CASE("a key of a run that ended, many requests at once: all get its answer") {
   Gate gate;
   BrokenHost host;
