@@ -151,8 +151,8 @@ TEST_CASE_METHOD(Fixture, "a watch that is cut again and again misses nothing") 
   proxy.rules({{{"match", "watch=true"}, {"do", "cut"}, {"bytes", 900}}});
   auto o = options();
   o.streaming_list = false;
-  Informer informer(client, config_maps, o);
   std::atomic<int> added{0};
+  Informer informer(client, config_maps, o);
   informer.on_change([&](const Change& change) { added += !change.before; });
   informer.start();
   REQUIRE(informer.wait_synced(milliseconds(10'000)));

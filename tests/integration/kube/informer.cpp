@@ -60,8 +60,8 @@ TEST_CASE_METHOD(Namespace, "a cache is filled and follows what happens") {
 }
 
 TEST_CASE_METHOD(Namespace, "what was written is read at once, and nothing older ever after") {
-  Informer informer(client, config_maps, chosen(name(), true));
   std::atomic<int> backwards{0};
+  Informer informer(client, config_maps, chosen(name(), true));
   informer.on_change([&](const Change& c) { backwards += c.before && c.now && c.now->version() <= c.before->version(); });
   informer.start();
   REQUIRE(informer.wait_synced(milliseconds(10'000)));
@@ -83,14 +83,19 @@ TEST_CASE_METHOD(Namespace, "what was written is read at once, and nothing older
 }
 
 TEST_CASE_METHOD(Namespace, "an informer can end at any moment") {
+  std::atomic<int> late{0};
   for (int i = 0; i < 30; ++i) {
-    Informer informer(client, config_maps, chosen(name(), i % 2 == 0));
-    std::atomic<bool> alive{true};
-    informer.on_change([&](const Change&) { CHECK(alive); });
-    informer.start();
-    put("a", std::to_string(i));
-    if (i % 3 == 0) informer.wait_synced(milliseconds(5000));
+    const auto alive = std::make_shared<std::atomic<bool>>(true);
+    {
+      Informer informer(client, config_maps, chosen(name(), i % 2 == 0));
+      informer.on_change([alive, &late](const Change&) { late += !*alive; });
+      informer.start();
+      put("a", std::to_string(i));
+      if (i % 3 == 0) informer.wait_synced(milliseconds(5000));
+    }
+    *alive = false;
   }
+  CHECK(late == 0);
 }
 
 namespace {
