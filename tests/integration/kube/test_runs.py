@@ -181,6 +181,7 @@ class Runs(unittest.TestCase):
     def test_a_run_that_has_ended_and_is_still_held_is_let_go(self):
         """As a host leaves it that dies between the two writes."""
         with self.host() as host:
+            host.shell_scenario("hello", "echo hello")
             job = host.run("hello", targetId=self.target(host))
             host.wait_status(job, "Succeeded")
             held = lambda: self.space.get("run", f"krkn-job-{job}")["metadata"].get("finalizers", [])  # noqa: E731
