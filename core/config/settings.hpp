@@ -105,6 +105,7 @@ struct PluginLimitSettings {
   int64_t executor_threads_max = 4;
   int64_t calls_queued_max = 256;
   int64_t stuck_calls_max = 4;
+  int64_t stuck_after_ms = 1000;
   int64_t faults_max = 20;
   int64_t call_timeout_ms = 30000;
   int64_t payload_bytes_max = 4 << 20;

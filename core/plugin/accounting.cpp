@@ -68,7 +68,7 @@ void account(InstanceCore& core) {
                                         {{"instance", core.name}}),
              .late_uses = metrics::counter("operon_plugin_late_uses_total", "Uses of a handle or of the host after its end.",
                                            {{"instance", core.name}}),
-             .stuck = metrics::gauge("operon_plugin_stuck_calls", "Calls past their deadline that the plugin has not ended.",
+             .stuck = metrics::gauge("operon_plugin_stuck_calls", "Calls that the plugin has not ended some time after their deadline.",
                                      {{"instance", core.name}}),
              .quarantined =
                  metrics::gauge("operon_plugin_quarantined", "1 when every call of the instance is refused.", {{"instance", core.name}})};

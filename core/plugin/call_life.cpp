@@ -178,6 +178,24 @@ void end_plugin_side(CallSlot& slot, Lock& lock, operon_status status) noexcept 
   if (slot.f.asynchronous || slot.observer != nullptr) pump(slot, lock);
 }
 
+namespace {
+
+/// Its asker left a while ago, the plugin was told, and has not ended it.
+void call_is_stuck(uint64_t handle) noexcept {
+  CallSlot* slot = slot_of(handle);
+  if (slot == nullptr) return;
+  Lock lock(slot->mutex);
+  if (slot->live.load(std::memory_order_relaxed) != handle || slot->f.over || slot->f.stuck) return;
+  slot->timer = 0;
+  slot->f.stuck = true;
+  InstanceCore& core = *slot->core;
+  int64_t stuck = core.stuck.fetch_add(1, std::memory_order_acq_rel) + 1;
+  lock.unlock();
+  core.became_stuck(stuck);
+}
+
+}  // namespace
+
 void expire_call(uint64_t handle, operon_status status) noexcept {
   CallSlot* slot = slot_of(handle);
   if (slot == nullptr) return;
@@ -195,11 +213,8 @@ void expire_call(uint64_t handle, operon_status status) noexcept {
   tell_elsewhere(std::move(news));
   lock.lock();
   if (slot->entered && !slot->f.over) {
-    slot->f.stuck = true;
-    int64_t stuck = slot->core->stuck.fetch_add(1, std::memory_order_acq_rel) + 1;
-    lock.unlock();
-    slot->core->became_stuck(stuck);
-    lock.lock();
+    slot->timer =
+        slot->core->timers->add(std::chrono::steady_clock::now() + slot->core->limits.stuck_after_ms, [handle] { call_is_stuck(handle); });
   }
   slot->changed.notify_all();
   pump(*slot, lock);

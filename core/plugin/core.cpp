@@ -76,7 +76,7 @@ void InstanceCore::became_stuck(int64_t n) noexcept {
   log::warn("plugin call is stuck: its time is over and the plugin has not ended it",
             {{"instance", name}, {"plugin", plugin}, {"stuck", std::to_string(n)}});
   if (n >= static_cast<int64_t>(limits.stuck_calls_max)) {
-    quarantine("stuck_calls_max: " + std::to_string(n) + " calls past their deadline were never ended by the plugin");
+    quarantine("stuck_calls_max: " + std::to_string(n) + " calls past their deadline were not ended by the plugin");
   }
 }
 

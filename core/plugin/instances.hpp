@@ -28,10 +28,11 @@ struct InstanceSpec {
 struct InstanceLimits {
   unsigned executor_threads_max = 4;  ///< per instance
   unsigned calls_queued_max = 256;    ///< waiting for a thread, per instance
-  unsigned stuck_calls_max = 4;       ///< calls past their deadline that never ended: quarantine
+  unsigned stuck_calls_max = 4;       ///< calls stuck at one time: quarantine
   unsigned faults_max = 20;           ///< exceptions, nonsense, double or late answers: quarantine
   std::chrono::milliseconds call_timeout_ms{30000};
-  size_t payload_bytes_max = 4u << 20;  ///< request, reply, item
+  std::chrono::milliseconds stuck_after_ms{1000};  ///< that a plugin may take to end a call once its deadline has passed; then it is stuck
+  size_t payload_bytes_max = 4u << 20;             ///< request, reply, item
   size_t stream_buffer_bytes_max = 256u << 10;
 };
 

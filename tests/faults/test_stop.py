@@ -70,6 +70,25 @@ class Stop(unittest.TestCase):
         self.assertEqual(self.host.wait_ended(job)["status"], "Stopped", "nobody had to ask again")
         self.assertEqual(self.mark.read_text().count("undone"), 1)
 
+    def test_a_stop_that_takes_long_does_not_count_against_its_runner(self):
+        """What undoes a run may take minutes: the call that asked for the stop ends before, and is no reason to put the runner aside."""
+        self.host.terminate()
+        self.host.sets += ["jobs.running_per_target_max=2", "jobs.stop_grace_seconds=0", "plugin_limits.stuck_calls_max=1"]
+        self.host.start()
+        undo = self.host.folder / "undo"
+        self.host.shell_scenario("thorough", "echo up; exec sleep 600", revert=f"while [ ! -e {undo} ]; do sleep 0.05; done; echo undone")
+        job = self.host.run("thorough")
+        self.host.wait_status(job, "Running")
+        self.assertEqual(self.host.api("DELETE", f"/scenarios/run/{job}").status, 202)
+        until("the call has ended", lambda: (self.host.metric("operon_plugin_calls_total", 'verb="stop"') or 0) >= 1, seconds=60)
+        self.assertEqual(self.host.job(job)["message"], "being stopped; the runner has not confirmed it yet")
+        self.host.shell_scenario("long-enough", "sleep 1.5")  # longer than plugin_limits.stuck_after_ms
+        self.assertEqual(self.host.wait_ended(self.host.run("long-enough"))["status"], "Succeeded")
+        self.assertNotIn("is stuck", self.host.log_text())
+        undo.touch()
+        self.assertEqual(self.host.wait_ended(job)["status"], "Stopped")
+        self.assertIn(b"undone", self.host.logs(job))
+
     def test_everything_that_a_run_started_ends_with_it(self):
         pids = self.host.folder / "pids"
         self.host.shell_scenario("escapee", f"(setsid sleep 601 & echo $! >> {pids}); setsid sh -c 'trap \"\" TERM; echo $$ >> {pids}; while :; do sleep 1; done' & "

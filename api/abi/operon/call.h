@@ -4,7 +4,8 @@
  * returned anything but OPERON_PENDING, or returned OPERON_PENDING and `finish` was called (in either order). The host answers any
  * later use with OPERON_CANCELLED, and counts it, until quiesce() of the instance has returned.
  *
- * A deadline abandons the one who waits, not the call: is_cancelled() turns true, and the call lives on until the plugin ends it. */
+ * A deadline abandons the one who waits, not the call: is_cancelled() turns true, on_cancel's function is called, and the call lives on
+ * until the plugin ends it. One that is not ended soon after counts as stuck, and a plugin with many of those is asked nothing more. */
 #ifndef OPERON_CALL_H
 #define OPERON_CALL_H
 

@@ -108,6 +108,7 @@ plugin::InstanceLimits instance_limits(const config::PluginLimitSettings& settin
   limits.executor_threads_max = count(settings.executor_threads_max);
   limits.calls_queued_max = count(settings.calls_queued_max);
   limits.stuck_calls_max = count(settings.stuck_calls_max);
+  limits.stuck_after_ms = ms(settings.stuck_after_ms);
   limits.faults_max = count(settings.faults_max);
   limits.call_timeout_ms = ms(settings.call_timeout_ms);
   limits.payload_bytes_max = bytes(settings.payload_bytes_max);

@@ -186,6 +186,20 @@ std::optional<PodState> read_pod(const json& pod) {
   return state;
 }
 
+std::string still_there_words(const json& pod) {
+  const auto& meta = object_at(pod, "metadata");
+  auto words = "pod " + text_at(meta, "name") + " is being deleted";
+  if (const auto node = text_at(object_at(pod, "spec"), "nodeName"); !node.empty()) {
+    words += "; node " + node + " has not confirmed its end (if that node is gone for good, delete the node)";
+  }
+  const auto held = meta.find("finalizers");
+  if (held == meta.end() || !held->is_array()) return words;
+  for (const auto& finalizer : *held) {
+    if (finalizer.is_string()) words += "; finalizer " + finalizer.get<std::string>() + " holds it";
+  }
+  return words;
+}
+
 PodState when_gone(PodState last, int64_t now) {
   if (!last.ended()) {
     last.phase = last.taken_away.empty() ? Phase::stopped : Phase::failed;

@@ -271,14 +271,17 @@ void Pods::tell(const std::optional<Change>& change) {
   if (change->seen_by_people && listener_.changed) listener_.changed(job);
   if (change->gone && listener_.gone) listener_.gone(job);
   for (const auto& observer : change->observers) {
-    if (!(*observer)(change->state)) continue;
-    const std::lock_guard lock(mutex_);
-    const auto [first, last] = observers_.equal_range(job);
-    for (auto it = first; it != last; ++it) {
-      if (it->second != observer) continue;
-      observers_.erase(it);
-      break;
-    }
+    if ((*observer)(change->state)) stop_telling(job, *observer);
+  }
+}
+
+void Pods::stop_telling(const std::string& job, const Observer& observer) {
+  const std::lock_guard lock(mutex_);
+  const auto [first, last] = observers_.equal_range(job);
+  for (auto it = first; it != last; ++it) {
+    if (it->second.get() != &observer) continue;
+    observers_.erase(it);
+    return;
   }
 }
 

@@ -53,6 +53,7 @@ class Pods {
   void disown(const PodState&);
 
   void observe(const std::string& job, std::shared_ptr<Observer>);
+  void stop_telling(const std::string& job, const Observer&);
 
  private:
   struct Entry {

@@ -18,6 +18,7 @@ constexpr seconds clean_up_seconds_max{10};
 constexpr seconds sync_seconds_max{5};  ///< then a single pod is asked for
 constexpr int64_t destroy_grace_seconds = 5;
 constexpr unsigned remove_attempts_max = 8;
+constexpr milliseconds told_ahead{1000};  ///< of a call's deadline, so that the words still arrive
 constexpr int handle_version = 1;
 
 Until in(milliseconds time) {
@@ -276,6 +277,7 @@ void Runs::stop(const StopCall& call, const sdk::StopRequest& request) {
 void Runs::stop_asked(const StopCall& call, const sdk::StopRequest& request, const sdk::KubernetesAnswer& answer,
                       const std::optional<Error>& error) {
   if (error) throw Error(*error);
+  json pod_there;
   if (answer.status == 404) {
     if (auto pod = pods_.find(request.job_id)) {
       pods_.put_gone(std::move(*pod));
@@ -286,13 +288,22 @@ void Runs::stop_asked(const StopCall& call, const sdk::StopRequest& request, con
     }
   } else if (!answer.ok()) {
     throw refusal("Pod " + pod_name(request.job_id) + " could not be deleted", answer);
-  } else if (auto pod = read_pod(answer.json()); pod && pod->job_id == request.job_id) {
-    pods_.put(std::move(*pod));
+  } else {
+    pod_there = answer.json();
+    if (auto pod = read_pod(pod_there); pod && pod->job_id == request.job_id) pods_.put(std::move(*pod));
   }
-  pods_.observe(request.job_id, std::make_shared<Pods::Observer>([this, call](const PodState& pod) {
-                  if (pod.ended()) call.reply(state_of(pod));
-                  return pod.ended() || call.ended();
-                }));
+  const auto observer = std::make_shared<Pods::Observer>([this, call](const PodState& pod) {
+    if (pod.ended()) call.reply(state_of(pod));
+    return pod.ended() || call.ended();
+  });
+  pods_.observe(request.job_id, observer);
+  const auto deadline = call.deadline_unix_ms();  // 0: it has ended, or may wait for ever
+  if (deadline == 0) return;
+  const auto left = milliseconds(deadline - now_unix_ms()) - told_ahead;
+  timers_.after(std::max(left, milliseconds(0)), [this, call, observer, job = request.job_id, words = still_there_words(pod_there)] {
+    call.fail(Error(Code::unavailable, words));
+    pods_.stop_telling(job, *observer);
+  });
 }
 
 void Runs::logs(const LogsCall& call, const sdk::LogsRequest& request, const Until& until) {

@@ -25,7 +25,6 @@ using BlobReader = std::function<std::string(const std::string& blob, size_t byt
 /// Thread-safe; keep it in a shared_ptr. The cluster is the truth; what is kept in memory is what it said last.
 class Runs : public std::enable_shared_from_this<Runs> {
  public:
-  using OnState = std::function<void(const sdk::RunState&)>;
   using StopCall = sdk::AsyncCall<sdk::RunState>;
 
   Runs(Configuration configuration, sdk::Host host);
@@ -41,6 +40,7 @@ class Runs : public std::enable_shared_from_this<Runs> {
   /// Throws Error(not_found), after removing what a start that never came to its pod has left.
   sdk::RunState look(const sdk::RunRequest& request, const Until& until);
   std::vector<sdk::RunState> list(const Until& until);
+  /// Answers when the pod is gone; UNAVAILABLE just before the call's time ends, with what the pod waits for.
   void stop(const StopCall& call, const sdk::StopRequest& request);
   void logs(const LogsCall& call, const sdk::LogsRequest& request, const Until& until);
   void destroy(const std::string& job, const Until& until);

@@ -29,9 +29,7 @@ class RunnerProcess : public sdk::JobRunner {
   sdk::RunState recover(sdk::Call&, const sdk::RunRequest& request) override { return runs().inspect(request.job_id); }
   void destroy(sdk::Call&, const sdk::RunRequest& request) override { runs().destroy(request.job_id); }
 
-  void stop_async(sdk::AsyncCall<sdk::RunState> call, sdk::StopRequest request) override {
-    runs().stop(request.job_id, request.grace_seconds, [call](const sdk::RunState& state) { call.reply(state); });
-  }
+  void stop_async(sdk::AsyncCall<sdk::RunState> call, sdk::StopRequest request) override { runs().stop(call, request); }
   void logs_async(sdk::AsyncCall<sdk::LogsAnswer> call, sdk::LogsRequest request) override { runs().logs(call, request); }
 
  private:

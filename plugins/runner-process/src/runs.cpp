@@ -164,14 +164,14 @@ void Runs::changed(const std::string& job, bool certain) {
 }
 
 void Runs::tell_waiters(const std::string& job, const sdk::RunState& state) {
-  std::vector<OnEnd> waiters;
+  std::vector<StopCall> waiters;
   {
     const std::lock_guard lock(waiters_mutex_);
     const auto [first, last] = waiters_.equal_range(job);
     for (auto it = first; it != last; ++it) waiters.push_back(std::move(it->second));
     waiters_.erase(first, last);
   }
-  for (const auto& waiter : waiters) waiter(state);
+  for (const auto& waiter : waiters) waiter.reply(state);
 }
 
 Plan Runs::planned(const sdk::StartRequest& request, const Environment& passed) const {
@@ -250,14 +250,16 @@ void Runs::ask_to_stop(const fs::path& folder, int64_t grace_seconds) {
   if (failed && !told && fs::exists(folder)) throw *failed;
 }
 
-void Runs::stop(const std::string& job, int64_t grace_seconds, OnEnd on_end) {
+void Runs::stop(const StopCall& call, const sdk::StopRequest& request) {
+  const auto& job = request.job_id;
   const auto before = inspect(job);
-  if (terminal(before.phase)) return on_end(before);
+  if (terminal(before.phase)) return call.reply(before);
   {
     const std::lock_guard lock(waiters_mutex_);
-    waiters_.emplace(job, std::move(on_end));
+    std::erase_if(waiters_, [](const auto& waiter) { return waiter.second.ended(); });
+    waiters_.emplace(job, call);
   }
-  ask_to_stop(folder_of(job), grace_seconds);
+  ask_to_stop(folder_of(job), request.grace_seconds);
   const auto after = look(job);  // it may have ended before anybody waited
   if (!after || terminal(after->phase)) tell_waiters(job, after ? *after : never_started(job));
 }

@@ -24,7 +24,7 @@ namespace operon::runner_process {
 /// Thread-safe. The folders are the truth; what is kept in memory is who waits for what.
 class Runs {
  public:
-  using OnEnd = std::function<void(const sdk::RunState&)>;
+  using StopCall = sdk::AsyncCall<sdk::RunState>;
 
   Runs(Configuration configuration, sdk::Host host);
   ~Runs();
@@ -39,8 +39,9 @@ class Runs {
   /// Throws Error(not_found).
   sdk::RunState inspect(const std::string& job);
   std::vector<sdk::RunState> list();
-  /// Calls `on_end` with the final state, once, on this or another thread.
-  void stop(const std::string& job, int64_t grace_seconds, OnEnd on_end);
+  /// Answers with the final state, unless the call's time ends before: what undoes the run may take longer. The run is stopped all the
+  /// same.
+  void stop(const StopCall& call, const sdk::StopRequest& request);
   void logs(const LogsCall& call, const sdk::LogsRequest& request);
   void destroy(const std::string& job);
   /// Joins all threads; runs go on.
@@ -62,7 +63,7 @@ class Runs {
   const CgroupPlace cgroup_place_;
   std::mutex probe_mutex_;  ///< one probe of a lock at a time: two would take each other for a supervisor
   std::mutex waiters_mutex_;
-  std::unordered_multimap<std::string, OnEnd> waiters_;
+  std::unordered_multimap<std::string, StopCall> waiters_;
   LogTails tails_;
   Watcher watcher_;
 };

@@ -10,6 +10,9 @@ from kubectl import Namespace, kubectl
 from operon_harness import SOURCE, Host, until
 
 
+IMAGE = "registry.invalid/never:1"
+
+
 class HostTest(unittest.TestCase):
     def setUp(self):
         self.space = Namespace()
@@ -26,6 +29,19 @@ class HostTest(unittest.TestCase):
         host.shell_scenario("slow", "sleep 3; exit 4")
         host.shell_scenario("long", "trap 'exit 0' TERM; while true; do sleep 0.1; done")
         return host
+
+    def pods_host(self, *sets):
+        self.space.kubectl("create", "serviceaccount", "krkn-operator-krkn-scenario-runner")
+        return self.enter("plugins.runner-pod.plugin=runner-pod", *sets, f"plugins.target-file.config.kubeconfigs[0]={self.kubeconfig()}")
+
+    def start_pod(self, host, target):
+        """Of a run; its job id."""
+        context = kubectl("config", "current-context").strip()
+        answer = host.api("POST", "/scenarios/run", {"targetId": target, "clusterName": context, "scenarioImage": IMAGE, "scenarioName": "n", "runner": "runner-pod"})
+        self.assertEqual(201, answer.status, answer)
+        job = answer.json["jobId"]
+        until("its pod is there", lambda: not self.space.absent("pod", f"krkn-job-{job}"))
+        return job
 
     def kubeconfig(self, server=None, token=None, user=None):
         """`user`: what it shows instead of a token."""

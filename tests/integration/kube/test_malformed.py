@@ -11,7 +11,6 @@ from operon_harness import until
 NONSENSE = ("none", "-1", "4000000000", "99999999999999999999999", "2 ", "0x2", "\u00fc\n{", "")
 REQUEST_PARTS = "operon.dev/request-parts"
 LAST_USED = "operon.dev/last-used"
-IMAGE = "registry.invalid/never:1"
 
 
 class Malformed(HostTest):
@@ -86,19 +85,6 @@ class Malformed(HostTest):
     def pod(self, name, job, image=IMAGE):
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "krkn-scenario", "krkn-job-id": job}},
                 "spec": {"containers": [{"name": "scenario", "image": image}]}}
-
-    def pods_host(self):
-        self.space.kubectl("create", "serviceaccount", "krkn-operator-krkn-scenario-runner")
-        return self.enter("plugins.runner-pod.plugin=runner-pod", f"plugins.target-file.config.kubeconfigs[0]={self.kubeconfig()}")
-
-    def start_pod(self, host, target):
-        """Of a run; its job id."""
-        context = kubectl("config", "current-context").strip()
-        answer = host.api("POST", "/scenarios/run", {"targetId": target, "clusterName": context, "scenarioImage": IMAGE, "scenarioName": "n", "runner": "runner-pod"})
-        self.assertEqual(201, answer.status, answer)
-        job = answer.json["jobId"]
-        until("its pod is there", lambda: not self.space.absent("pod", f"krkn-job-{job}"))
-        return job
 
     def test_labels_of_pods(self):
         """Anybody who may make pods may give them a run's labels: neither a run nor the watch of all runs suffers from it."""

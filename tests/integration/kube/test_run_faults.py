@@ -112,6 +112,23 @@ class Faults(HostTest):
             proxy.rules()
             until("it is recorded", lambda: self.run_object(job).get("status", {}).get("phase") == "Stopped", seconds=60)
 
+    def test_a_node_that_confirms_no_stop_takes_the_runner_from_nobody(self):
+        """The node is lost: the stop is asked for again and again, the job says what it waits for, and other runs start."""
+        host = self.pods_host("jobs.stop_grace_seconds=1", "plugin_limits.stuck_calls_max=1")
+        target = self.target(host)
+        job = self.start_pod(host, target)
+        self.space.kubectl("create", "--raw", f"/api/v1/namespaces/{self.space.name}/pods/krkn-job-{job}/binding", "-f", "-", given={
+            "apiVersion": "v1", "kind": "Binding", "metadata": {"name": f"krkn-job-{job}"}, "target": {"apiVersion": "v1", "kind": "Node", "name": "lost"}})
+        self.assertEqual(202, host.api("DELETE", f"/scenarios/run/{job}").status)
+        told = until("the job says what it waits for", lambda: "lost" in (now := host.job(job)).get("message", "") and now, seconds=60)
+        self.assertEqual("being stopped; the runner has not confirmed it yet: "
+                         f"pod krkn-job-{job} is being deleted; node lost has not confirmed its end (if that node is gone for good, delete the node)", told["message"])
+        runner = next(p for p in host.api("GET", "/operon/v1/plugins").json["plugins"] if p["name"] == "runner-pod")
+        self.assertEqual(("ready", 0), (runner["state"], runner["stuck"]))
+        self.start_pod(host, target)
+        self.space.kubectl("delete", "pod", f"krkn-job-{job}", "--force", "--grace-period=0")
+        host.wait_status(job, "Stopped")
+
     def test_the_role_is_enough(self):
         host = self.enter("leader_election=true", kubeconfig=self.kubeconfig(token=self.account()))
         self.leader([host])

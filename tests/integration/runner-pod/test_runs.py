@@ -38,8 +38,9 @@ class Runs(PodTest):
             self.assertEqual(waiting["status"], "Pending")
             self.assertEqual(host.logs(job), b"")
             answer = host.api("DELETE", f"/scenarios/run/{job}", timeout=30)
-            if server_minor() < PENDING_PODS_GO_AT_ONCE_SINCE and answer.status == 202:  # older kubelets take their time over what waits for an image
-                host.wait_status(job, "Stopped", seconds=60)
+            if server_minor() < PENDING_PODS_GO_AT_ONCE_SINCE and answer.status == 202:
+                # An older kubelet lets go of what waits for an image when it looks at all its pods next: after --sync-frequency, 60 s, and up to half of it more.
+                host.wait_status(job, "Stopped", seconds=120)
                 answer = host.api("DELETE", f"/scenarios/run/{job}", timeout=30)
             self.assertEqual((answer.status, answer.json["status"]), (200, "Stopped"), answer)
             self.wait_nothing_left(job)

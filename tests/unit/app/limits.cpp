@@ -64,6 +64,7 @@ TEST_CASE("the embedded settings are the parts' own defaults") {
   CHECK(instances.executor_threads_max == instances_own.executor_threads_max);
   CHECK(instances.calls_queued_max == instances_own.calls_queued_max);
   CHECK(instances.stuck_calls_max == instances_own.stuck_calls_max);
+  CHECK(instances.stuck_after_ms == instances_own.stuck_after_ms);
   CHECK(instances.faults_max == instances_own.faults_max);
   CHECK(instances.call_timeout_ms == instances_own.call_timeout_ms);
   CHECK(instances.payload_bytes_max == instances_own.payload_bytes_max);

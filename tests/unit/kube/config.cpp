@@ -65,13 +65,13 @@ TEST_CASE_METHOD(Place, "explicit comes before in-cluster, in-cluster before $KU
   CHECK(resolve(choice()).server == "https://home.example:6443");
   setenv("KUBECONFIG",
          (write("a", kubeconfig("a", "token: ta")).string() + ":" + (folder / "missing").string() + ":" +
-          write("b", kubeconfig("b", "token: tb")).string())
+          write("b", kubeconfig("b", "token: token-of-b")).string())
              .c_str(),
          1);
   CHECK(resolve(choice()).server == "https://a.example:6443");
   auto other = choice();
   other.context = "b";
-  CHECK(resolve(other).token == "tb");
+  CHECK(resolve(other).token == "token-of-b");
   write("sa/token", "cluster-token\n");
   write("sa/ca.crt", "CA");
   write("sa/namespace", "here\n");
@@ -85,7 +85,7 @@ TEST_CASE_METHOD(Place, "explicit comes before in-cluster, in-cluster before $KU
   explicitly.kubeconfig = folder / "b";
   const auto config = resolve(explicitly);
   CHECK(config.server == "https://b.example:6443");
-  CHECK_THAT(config.method, Contains("context 'b'") && Contains("token") && !Contains("tb"));
+  CHECK_THAT(config.method, Contains("context 'b'") && Contains("token") && !Contains("token-of-b"));
 }
 
 TEST_CASE_METHOD(Place, "everything a kubeconfig can say about a cluster is taken over") {

@@ -38,7 +38,7 @@ TEST_CASE("too many faults quarantine the instance, with the reason for all to s
 }
 
 TEST_CASE("too many stuck calls quarantine the instance; who waits in the queue is told") {
-  Host host("misbehaving", {.executor_threads_max = 2, .stuck_calls_max = 2});
+  Host host("misbehaving", {.executor_threads_max = 2, .stuck_calls_max = 2, .stuck_after_ms = 5ms});
   host.load();
   auto one = std::make_shared<Collector>(), two = std::make_shared<Collector>(), queued = std::make_shared<Collector>();
   host.one->start(host.verb("block"), "{}", within(-1ms), one);
@@ -48,7 +48,7 @@ TEST_CASE("too many stuck calls quarantine the instance; who waits in the queue 
   CHECK_FALSE(queued->ended());
   CHECK(host.error("never", "{}", within(5ms)).code() == Code::deadline_exceeded);
   CHECK(host.error("never", "{}", within(5ms)).code() == Code::deadline_exceeded);
-  CHECK(host.info().state == InstanceState::quarantined);
+  CHECK(eventually([&] { return host.info().state == InstanceState::quarantined; }));
   Outcome outcome = queued->wait_end();
   CHECK(outcome.code == Code::unavailable);
   CHECK_THAT(outcome.error->what(), Catch::Contains("stuck_calls_max: 2 calls past their deadline"));

@@ -12,25 +12,40 @@ CallContext within(std::chrono::milliseconds timeout) {
   return {.timeout = timeout, .request_id = {}, .job_id = {}, .user = {}, .blobs = {}};
 }
 
+const InstanceLimits soon_stuck{.stuck_after_ms = 5ms};
+
 }  // namespace
 
 TEST_CASE("a deadline frees the waiter; the call is stuck until the plugin ends it") {
-  Host host;
+  Host host("misbehaving", soon_stuck);
   host.load();
   Error e = host.error("never", "{}", within(20ms));
   CHECK(e.code() == Code::deadline_exceeded);
   CHECK(std::string(e.what()) == "plugin instance 'one', test.misbehaving/1 never: no answer within 20 ms");
-  CHECK(host.info().stuck == 1);
+  CHECK(eventually([&] { return host.info().stuck == 1; }));
   CHECK(host.call("end_kept") == R"({"status":0})");  // late, and still the plugin's to end
   CHECK(host.info().stuck == 0);
   CHECK(host.info().faults == 0);
 }
 
+TEST_CASE("a call that ends soon after its deadline is not stuck") {
+  Host host("misbehaving", {.stuck_calls_max = 1});
+  host.load();
+  for (int i = 0; i < 5; ++i) {
+    CHECK(host.error("wait_fd", "{}", within(20ms)).code() == Code::deadline_exceeded);
+    CHECK(host.error("wait_callback", "{}", within(20ms)).code() == Code::deadline_exceeded);
+  }
+  CHECK(host.error("never", "{}", within(20ms)).code() == Code::deadline_exceeded);
+  CHECK(host.info().state == InstanceState::ready);
+  CHECK(eventually([&] { return host.info().state == InstanceState::quarantined; }));
+  CHECK_THAT(host.info().reason, Catch::Contains("stuck_calls_max: 1 calls"));  // the last one
+}
+
 TEST_CASE("a blocking verb past its deadline keeps its thread, and nobody else's time") {
-  Host host;
+  Host host("misbehaving", soon_stuck);
   host.load();
   CHECK(host.error("block", "{}", within(20ms)).code() == Code::deadline_exceeded);
-  CHECK(host.info().stuck == 1);
+  CHECK(eventually([&] { return host.info().stuck == 1; }));
   CHECK(host.call("metadata").find("requestId") != std::string::npos);
   host.call("release");
   CHECK(eventually([&] { return host.info().stuck == 0; }));
@@ -108,7 +123,7 @@ TEST_CASE("cancel calls the function that a pending call left") {
 }
 
 TEST_CASE("a cancellation that nobody listens to ends for the asker after the default time") {
-  Host host("misbehaving", {.call_timeout_ms = 30ms});
+  Host host("misbehaving", {.call_timeout_ms = 30ms, .stuck_after_ms = 5ms});
   host.load();
   auto collector = std::make_shared<Collector>();
   CallHandle handle = host.one->start(host.verb("never"), "{}", within(-1ms), collector);
@@ -116,13 +131,13 @@ TEST_CASE("a cancellation that nobody listens to ends for the asker after the de
   Outcome outcome = collector->wait_end();
   CHECK(outcome.code == Code::cancelled);
   CHECK_THAT(outcome.error->what(), Catch::Contains("the plugin has not ended the call"));
-  CHECK(host.info().stuck == 1);
+  CHECK(eventually([&] { return host.info().stuck == 1; }));
   host.call("end_kept");
   CHECK(host.info().stuck == 0);
 }
 
 TEST_CASE("a callback that blocks holds up neither the one who asked nor other deadlines") {
-  Host host("misbehaving", {.stuck_calls_max = 100});
+  Host host("misbehaving", {.stuck_calls_max = 100, .stuck_after_ms = 5ms});
   host.load();
   std::vector<std::shared_ptr<Collector>> all;
   for (int i = 0; i < 5; ++i) {

@@ -128,6 +128,19 @@ TEST_CASE("a pod that is gone") {
   CHECK(gone.end_unix_ms == 1795266010000);
 }
 
+TEST_CASE("why a deleted pod is there yet") {
+  const json held = {{"metadata", {{"name", "p"}, {"finalizers", {"a.example/x", 5, "b"}}}}};
+  json pod = {{"metadata", {{"name", "p"}}}};
+  CHECK(still_there_words(pod) == "pod p is being deleted");
+  CHECK(still_there_words(held) == "pod p is being deleted; finalizer a.example/x holds it; finalizer b holds it");
+  pod["spec"]["nodeName"] = "n";
+  CHECK(still_there_words(pod) ==
+        "pod p is being deleted; node n has not confirmed its end (if that node is gone for good, delete the node)");
+  for (const json& spoilt : {json(), json(5), json{{"metadata", 5}}, json{{"metadata", {{"finalizers", "a"}}}, {"spec", 7}}}) {
+    CHECK(still_there_words(spoilt) == "pod  is being deleted");
+  }
+}
+
 TEST_CASE("objects that nobody should have made are borne") {
   CHECK_FALSE(read_pod(json::object()));
   CHECK_FALSE(read_pod({{"metadata", "x"}}));

@@ -27,6 +27,24 @@ struct Later : Plugin {
   void until_cancelled(AsyncCall<nlohmann::json> call, nlohmann::json) {
     call.on_cancel([call] { call.fail(Error(Code::cancelled, call.cancelled() ? "told to stop" : "not told")); });
   }
+  void keeps_on(AsyncCall<nlohmann::json> call, nlohmann::json request) {
+    call.on_cancel([] {});
+    keep(std::move(call), std::move(request));
+  }
+  void registers_twice(AsyncCall<nlohmann::json> call, nlohmann::json) {
+    call.on_cancel([] {});
+    call.on_cancel([] {});
+  }
+  void registers_late(AsyncCall<nlohmann::json> call, nlohmann::json) {
+    threads.emplace_back([this, call] {
+      while (!call.ended()) std::this_thread::yield();
+      try {
+        call.on_cancel([] {});
+      } catch (const Error& e) {
+        host().notify("test", e.what());
+      }
+    });
+  }
   void many(AsyncCall<std::vector<nlohmann::json>> call, nlohmann::json) {
     std::vector<nlohmann::json> items;
     for (int i = 0; i < 100; ++i) items.push_back({{"n", i}});
@@ -37,10 +55,11 @@ struct Later : Plugin {
   }
   static auto interfaces() {
     using L = Later;
-    return std::vector{
-        Interface<L>{"test.later/1",
-                     {verb<&L::thread>("thread"), verb<&L::twice>("twice", no_block), verb<&L::drop>("drop"), verb<&L::keep>("keep"),
-                      verb<&L::until_cancelled>("until_cancelled"), verb<&L::many>("many", streams)}}};
+    return std::vector{Interface<L>{
+        "test.later/1",
+        {verb<&L::thread>("thread"), verb<&L::twice>("twice", no_block), verb<&L::drop>("drop"), verb<&L::keep>("keep"),
+         verb<&L::until_cancelled>("until_cancelled"), verb<&L::keeps_on>("keeps_on"), verb<&L::registers_twice>("registers_twice"),
+         verb<&L::registers_late>("registers_late"), verb<&L::many>("many", streams)}}};
   }
   std::vector<std::thread> threads;
   std::vector<AsyncCall<nlohmann::json>> kept;
@@ -69,7 +88,7 @@ TEST_CASE("a call that the plugin forgets fails at once instead of hanging") {
 
 TEST_CASE("quiesce ends what is still open, and later use of it does nothing") {
   subject::Running<Later> host;
-  auto pending = host.start("test.later/1", "keep");
+  auto pending = host.start("test.later/1", "keeps_on");
   REQUIRE(host.wait_for_notification({"test", "kept"}));
   CHECK_FALSE(pending.ended());
   host.stop();
@@ -85,6 +104,29 @@ TEST_CASE("cancellation and a passed deadline reach on_cancel, once") {
   CHECK(cancelled.wait().error->what() == std::string("told to stop"));
   auto expired = host.start("test.later/1", "until_cancelled", {}, Options{.timeout = std::chrono::milliseconds(1)});
   CHECK(expired.wait().error->what() == std::string("told to stop"));
+  CHECK(host.breaches().empty());
+}
+
+TEST_CASE("a call ends by itself when its asker goes or its time is over, and the plugin's answer comes to nothing") {
+  subject::Running<Later> host;
+  auto cancelled = host.start("test.later/1", "keep");
+  cancelled.cancel();
+  CHECK(cancelled.wait().code == Code::cancelled);
+  CHECK(cancelled.wait().error->what() == std::string("whoever asked has gone, or the time is over"));
+  auto expired = host.start("test.later/1", "keep", {}, Options{.timeout = std::chrono::milliseconds(1)});
+  CHECK(expired.wait().error->what() == std::string("whoever asked has gone, or the time is over"));
+  host.stop();
+  CHECK(host.breaches().empty());
+}
+
+TEST_CASE("on_cancel is for one, and not for a call that has ended") {
+  subject::Running<Later> host;
+  const auto twice = host.call("test.later/1", "registers_twice");
+  CHECK(twice.error->what() == std::string("the call has an on_cancel() already"));
+  auto pending = host.start("test.later/1", "registers_late");
+  pending.cancel();
+  CHECK(pending.wait().code == Code::cancelled);
+  CHECK(host.wait_for_notification({"test", "the call has ended"}));
   CHECK(host.breaches().empty());
 }
 

@@ -1,7 +1,8 @@
 /// operon/sdk/async_call.hpp: a question that is answered later, from any thread, without keeping one of the host's.
 ///
-/// Copies share one call. It ends with the first reply() or fail(); dropping the last copy before that fails it (INTERNAL). Everything
-/// is thread-safe; after the end nothing has an effect and cancelled() is true.
+/// Copies share one call. It ends with the first reply() or fail(); dropping the last copy before that fails it (INTERNAL). When whoever
+/// asked goes, or its deadline passes, it ends by itself (CANCELLED) unless on_cancel() took that over. Everything is thread-safe; after
+/// the end nothing has an effect and cancelled() is true.
 #pragma once
 
 #include <atomic>
@@ -67,11 +68,71 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
     return true;
   }
 
+  void hand_over(operon_status (RawCall::*register_callback)(operon_callback, void*) const noexcept, std::function<void()> function) {
+    auto& callbacks = Callbacks::instance();
+    const auto ticket = callbacks.add(std::move(function));
+    operon_status status = OPERON_CANCELLED;
+    if (keep(ticket)) status = (raw_.*register_callback)(&Callbacks::fire, Callbacks::arg(ticket));
+    if (status == OPERON_OK) return;
+    callbacks.drop(ticket);
+    throw make_error(status, "the host does not take the callback", {});
+  }
+
+  /// Once, before the plugin sees the call. Where the host does not take it, the plugin is as free as it was.
+  void end_when_cancelled() noexcept {
+    try {
+      hand_over(&RawCall::on_cancel, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->was_cancelled();
+      });
+    } catch (const std::exception&) {
+      return;
+    }
+  }
+  /// The plugin's function has returned: what it did not take over until now ends by itself.
+  void function_returned() noexcept {
+    bool end = false;
+    {
+      const std::lock_guard lock(mutex_);
+      returned_ = true;
+      end = cancelled_ && !taken_over_;
+    }
+    if (end) end_with(Error(Code::cancelled, cancelled_words));
+  }
+  /// Instead of ending the call.
+  void when_cancelled(std::function<void()> function) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended()) throw Error(Code::cancelled, "the call has ended");
+      if (taken_over_) throw Error(Code::already_exists, "the call has an on_cancel() already");
+      taken_over_ = true;
+      if (!cancelled_) {
+        when_cancelled_ = std::move(function);
+        return;
+      }
+    }
+    function();
+  }
+
  private:
+  static constexpr const char* cancelled_words = "whoever asked has gone, or the time is over";
+
+  void was_cancelled() {
+    std::function<void()> function;
+    {
+      const std::lock_guard lock(mutex_);
+      cancelled_ = true;
+      if (!returned_ && !taken_over_) return;
+      function.swap(when_cancelled_);
+    }
+    function ? function() : end_with(Error(Code::cancelled, cancelled_words));
+  }
+
   bool claim() noexcept {
     if (ended_.exchange(true, std::memory_order_acq_rel)) return false;
     open_->remove(this);
+    std::function<void()> unused;  // may hold a copy of the call: goes without the lock
     const std::lock_guard lock(mutex_);
+    unused.swap(when_cancelled_);
     for (const auto ticket : tickets_) Callbacks::instance().drop(ticket);
     return true;
   }
@@ -81,6 +142,8 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
   std::atomic<bool> ended_{false};
   std::mutex mutex_;
   std::vector<Callbacks::Ticket> tickets_;
+  std::function<void()> when_cancelled_;
+  bool cancelled_ = false, taken_over_ = false, returned_ = false;
 };
 
 inline void OpenCalls::end_all() noexcept {
@@ -108,10 +171,11 @@ class AnyAsyncCall {
   int64_t deadline_unix_ms() const noexcept { return state_->ended() ? 0 : raw().deadline_unix_ms(); }  ///< 0 = none
   std::string metadata(std::string_view key) const { return state_->ended() ? std::string() : std::string(raw().metadata(key)); }
 
-  /// Once a call; `function` runs on a thread of the host's and must not block. It may end the call. Let it own what it touches.
-  void on_cancel(std::function<void()> function) const { hand_over(&detail::RawCall::on_cancel, std::move(function)); }
+  /// Once a call; `function` runs on a thread of the host's, or here when it is too late already, and must not block. The call is then its
+  /// to end. Let it own what it touches.
+  void on_cancel(std::function<void()> function) const { state_->when_cancelled(std::move(function)); }
   /// Runs `function` once as soon as try_emit would take something again, or the call is cancelled. The same rules.
-  void on_writable(std::function<void()> function) const { hand_over(&detail::RawCall::on_writable, std::move(function)); }
+  void on_writable(std::function<void()> function) const { state_->hand_over(&detail::RawCall::on_writable, std::move(function)); }
 
   /// False = full, nothing was taken: on_writable(). Throws Error(cancelled, deadline_exceeded) when nobody listens any more.
   bool try_emit(Stream stream, std::string_view chunk) const {
@@ -160,17 +224,6 @@ class AnyAsyncCall {
   }
 
  private:
-  void hand_over(operon_status (detail::RawCall::*register_callback)(operon_callback, void*) const noexcept,
-                 std::function<void()> function) const {
-    auto& callbacks = detail::Callbacks::instance();
-    const auto ticket = callbacks.add(std::move(function));
-    operon_status status = OPERON_CANCELLED;
-    if (state_->keep(ticket)) status = (raw().*register_callback)(&detail::Callbacks::fire, detail::Callbacks::arg(ticket));
-    if (status == OPERON_OK) return;
-    callbacks.drop(ticket);
-    throw make_error(status, "the host does not take the callback", {});
-  }
-
   std::shared_ptr<detail::AsyncState> state_;
 };
 

@@ -131,10 +131,14 @@ struct Shape<void (C::*)(AsyncCall<A>, R)> {
   template <class Plugin, auto method>
   static operon_status run(Instance<Plugin>& instance, RawCall raw, operon_str request) noexcept {
     std::shared_ptr<AsyncState> state;
-    const operon_status ready = guarded(raw, [&] { state = std::make_shared<AsyncState>(raw, instance.open_calls); });
+    const operon_status ready = guarded(raw, [&] {
+      state = std::make_shared<AsyncState>(raw, instance.open_calls);
+      state->end_when_cancelled();
+    });
     if (ready != OPERON_OK) return ready;
-    const AsyncCall<A> call(std::move(state));
+    const AsyncCall<A> call(state);
     call.guard([&] { (instance.plugin.get()->*method)(call, decode<std::decay_t<R>>(request)); });
+    state->function_returned();
     return OPERON_PENDING;
   }
 };
