@@ -144,9 +144,8 @@ void JobTable::Impl::stop_answered(const EntryPtr& entry, const RunResult& resul
     entry->stop_calling = false;
     if (entry->stage != Stage::ended) {
       entry->stop_again_ms = steady_ms() + back_off_ms(entry->stop_tries++);
-      const bool in_words = error != nullptr && error->code() != Code::deadline_exceeded;  // which says that much and no more
-      set_message(*entry,
-                  std::string("being stopped; the runner has not confirmed it yet") + (in_words ? ": " + std::string(error->what()) : ""));
+      set_message(*entry, std::string("being stopped; the runner has not confirmed it yet") +
+                              (error != nullptr ? ": " + std::string(error->what()) : ""));
     }
     --stops_in_flight_;
     while (!stops_waiting_.empty() && !next) {

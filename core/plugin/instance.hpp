@@ -30,9 +30,9 @@ class Instance {
   virtual std::vector<std::string> verbs(std::string_view /*interface_id*/) const { return {}; }
 
   /// Asks and waits; returns the answer's JSON. Chunks (if any) go to `on_chunk` when given, else are refused. Verbs flagged NO_BLOCK run
-  /// on this thread, others on the instance's executor. Throws Error: the plugin's own, or DEADLINE_EXCEEDED (the waiter leaves, the call
-  /// is counted as stuck until it ends), UNAVAILABLE (quarantined, stopping), RESOURCE_EXHAUSTED (`calls_queued_max`), INTERNAL (nonsense
-  /// instead of JSON).
+  /// on this thread, others on the instance's executor. Throws Error: the plugin's own, or DEADLINE_EXCEEDED (the waiter leaves; a call
+  /// that the plugin does not end soon after is stuck), UNAVAILABLE (quarantined, stopping), RESOURCE_EXHAUSTED (`calls_queued_max`),
+  /// INTERNAL (nonsense instead of JSON).
   virtual std::string call(VerbRef, std::string_view request_json, const CallContext&,
                            const std::function<void(uint32_t stream, std::string_view)>& on_chunk = {}) = 0;
 

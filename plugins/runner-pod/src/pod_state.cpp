@@ -186,10 +186,11 @@ std::optional<PodState> read_pod(const json& pod) {
   return state;
 }
 
-std::string still_there_words(const json& pod) {
+std::string still_there_words(const std::string& name, const json& pod) {
   const auto& meta = object_at(pod, "metadata");
-  auto words = "pod " + text_at(meta, "name") + " is being deleted";
-  if (const auto node = text_at(object_at(pod, "spec"), "nodeName"); !node.empty()) {
+  auto words = "pod " + name + " is being deleted";
+  const bool node_is_done = number_at(meta, "deletionGracePeriodSeconds") == 0;
+  if (const auto node = text_at(object_at(pod, "spec"), "nodeName"); !node.empty() && !node_is_done) {
     words += "; node " + node + " has not confirmed its end (if that node is gone for good, delete the node)";
   }
   const auto held = meta.find("finalizers");

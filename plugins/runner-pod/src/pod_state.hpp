@@ -36,8 +36,8 @@ struct PodState {
 /// None for what is no pod of a run: its label krkn-job-id and its name are of one job there. Anybody may label a pod of his own.
 std::optional<PodState> read_pod(const nlohmann::json& pod);
 
-/// Why a pod that was deleted is there yet.
-std::string still_there_words(const nlohmann::json& pod);
+/// Why a pod that was deleted is there yet. `pod`: what its deletion was answered with.
+std::string still_there_words(const std::string& name, const nlohmann::json& pod);
 
 /// The run's end when its pod is gone: what was seen last, or that somebody deleted it.
 PodState when_gone(PodState last, int64_t now_unix_ms);

@@ -300,10 +300,11 @@ void Runs::stop_asked(const StopCall& call, const sdk::StopRequest& request, con
   const auto deadline = call.deadline_unix_ms();  // 0: it has ended, or may wait for ever
   if (deadline == 0) return;
   const auto left = milliseconds(deadline - now_unix_ms()) - told_ahead;
-  timers_.after(std::max(left, milliseconds(0)), [this, call, observer, job = request.job_id, words = still_there_words(pod_there)] {
-    call.fail(Error(Code::unavailable, words));
-    pods_.stop_telling(job, *observer);
-  });
+  timers_.after(std::max(left, milliseconds(0)),
+                [this, call, observer, job = request.job_id, words = still_there_words(pod_name(request.job_id), pod_there)] {
+                  call.fail(Error(Code::unavailable, words));
+                  pods_.stop_telling(job, *observer);
+                });
 }
 
 void Runs::logs(const LogsCall& call, const sdk::LogsRequest& request, const Until& until) {

@@ -114,6 +114,8 @@ class Faults(HostTest):
 
     def test_a_node_that_confirms_no_stop_takes_the_runner_from_nobody(self):
         """The node is lost: the stop is asked for again and again, the job says what it waits for, and other runs start."""
+        if self.space.get("nodes"):
+            self.skipTest("this cluster has nodes: one of them takes the pod")
         host = self.pods_host("jobs.stop_grace_seconds=1", "plugin_limits.stuck_calls_max=1")
         target = self.target(host)
         job = self.start_pod(host, target)
@@ -126,7 +128,7 @@ class Faults(HostTest):
         runner = next(p for p in host.api("GET", "/operon/v1/plugins").json["plugins"] if p["name"] == "runner-pod")
         self.assertEqual(("ready", 0), (runner["state"], runner["stuck"]))
         self.start_pod(host, target)
-        self.space.kubectl("delete", "pod", f"krkn-job-{job}", "--force", "--grace-period=0")
+        self.space.kubectl("delete", "pod", f"krkn-job-{job}", "--force", "--grace-period=0", "--ignore-not-found")
         host.wait_status(job, "Stopped")
 
     def test_the_role_is_enough(self):

@@ -129,15 +129,17 @@ TEST_CASE("a pod that is gone") {
 }
 
 TEST_CASE("why a deleted pod is there yet") {
-  const json held = {{"metadata", {{"name", "p"}, {"finalizers", {"a.example/x", 5, "b"}}}}};
-  json pod = {{"metadata", {{"name", "p"}}}};
-  CHECK(still_there_words(pod) == "pod p is being deleted");
-  CHECK(still_there_words(held) == "pod p is being deleted; finalizer a.example/x holds it; finalizer b holds it");
+  json pod = {{"metadata", {{"deletionGracePeriodSeconds", 5}}}};
+  CHECK(still_there_words("p", pod) == "pod p is being deleted");
+  pod["metadata"]["finalizers"] = {"a.example/x", 5, "b"};
+  CHECK(still_there_words("p", pod) == "pod p is being deleted; finalizer a.example/x holds it; finalizer b holds it");
   pod["spec"]["nodeName"] = "n";
-  CHECK(still_there_words(pod) ==
-        "pod p is being deleted; node n has not confirmed its end (if that node is gone for good, delete the node)");
+  const std::string node = "pod p is being deleted; node n has not confirmed its end (if that node is gone for good, delete the node)";
+  CHECK(still_there_words("p", pod) == node + "; finalizer a.example/x holds it; finalizer b holds it");
+  pod["metadata"]["deletionGracePeriodSeconds"] = 0;  // the node has
+  CHECK(still_there_words("p", pod) == "pod p is being deleted; finalizer a.example/x holds it; finalizer b holds it");
   for (const json& spoilt : {json(), json(5), json{{"metadata", 5}}, json{{"metadata", {{"finalizers", "a"}}}, {"spec", 7}}}) {
-    CHECK(still_there_words(spoilt) == "pod  is being deleted");
+    CHECK(still_there_words("p", spoilt) == "pod p is being deleted");
   }
 }
 

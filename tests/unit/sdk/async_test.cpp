@@ -21,7 +21,10 @@ struct Later : Plugin {
   }
   void drop(AsyncCall<nlohmann::json>, nlohmann::json) {}
   void keep(AsyncCall<nlohmann::json> call, nlohmann::json) {
-    kept.push_back(std::move(call));
+    {
+      const std::lock_guard lock(mutex);
+      kept.push_back(std::move(call));
+    }
     host().notify("test", "kept");
   }
   void until_cancelled(AsyncCall<nlohmann::json> call, nlohmann::json) {
@@ -30,6 +33,23 @@ struct Later : Plugin {
   void keeps_on(AsyncCall<nlohmann::json> call, nlohmann::json request) {
     call.on_cancel([] {});
     keep(std::move(call), std::move(request));
+  }
+  void answer_kept(AsyncCall<nlohmann::json> call, nlohmann::json) {
+    size_t ended = 0;
+    const std::lock_guard lock(mutex);
+    for (const auto& one : kept) {
+      ended += one.ended() ? 1 : 0;
+      one.reply({{"too", "late"}});
+    }
+    call.reply({{"ended", ended}});
+  }
+  void emits(AsyncCall<nlohmann::json> call, nlohmann::json) {
+    threads.emplace_back([call, item = nlohmann::json(std::string(50'000, 'x')).dump()] {
+      call.guard([&] {
+        while (call.try_emit(Stream::item, item)) {
+        }
+      });
+    });
   }
   void registers_twice(AsyncCall<nlohmann::json> call, nlohmann::json) {
     call.on_cancel([] {});
@@ -55,13 +75,15 @@ struct Later : Plugin {
   }
   static auto interfaces() {
     using L = Later;
-    return std::vector{Interface<L>{
-        "test.later/1",
-        {verb<&L::thread>("thread"), verb<&L::twice>("twice", no_block), verb<&L::drop>("drop"), verb<&L::keep>("keep"),
-         verb<&L::until_cancelled>("until_cancelled"), verb<&L::keeps_on>("keeps_on"), verb<&L::registers_twice>("registers_twice"),
-         verb<&L::registers_late>("registers_late"), verb<&L::many>("many", streams)}}};
+    return std::vector{
+        Interface<L>{"test.later/1",
+                     {verb<&L::thread>("thread"), verb<&L::twice>("twice", no_block), verb<&L::drop>("drop"), verb<&L::keep>("keep"),
+                      verb<&L::until_cancelled>("until_cancelled"), verb<&L::keeps_on>("keeps_on"), verb<&L::answer_kept>("answer_kept"),
+                      verb<&L::emits>("emits", streams), verb<&L::registers_twice>("registers_twice"),
+                      verb<&L::registers_late>("registers_late"), verb<&L::many>("many", streams)}}};
   }
   std::vector<std::thread> threads;
+  std::mutex mutex;
   std::vector<AsyncCall<nlohmann::json>> kept;
 };
 
@@ -110,12 +132,24 @@ TEST_CASE("cancellation and a passed deadline reach on_cancel, once") {
 TEST_CASE("a call ends by itself when its asker goes or its time is over, and the plugin's answer comes to nothing") {
   subject::Running<Later> host;
   auto cancelled = host.start("test.later/1", "keep");
+  REQUIRE(host.wait_for_notification({"test", "kept"}));
   cancelled.cancel();
   CHECK(cancelled.wait().code == Code::cancelled);
   CHECK(cancelled.wait().error->what() == std::string("whoever asked has gone, or the time is over"));
   auto expired = host.start("test.later/1", "keep", {}, Options{.timeout = std::chrono::milliseconds(1)});
   CHECK(expired.wait().error->what() == std::string("whoever asked has gone, or the time is over"));
-  host.stop();
+  CHECK(host.call("test.later/1", "answer_kept").json()["ended"] >= 1);
+  CHECK(host.breaches().empty());
+}
+
+TEST_CASE("a call that ends while the plugin emits is told of its end after that") {
+  subject::Running<Later> host;
+  for (int i = 0; i < 100; ++i) {
+    auto call = host.start("test.later/1", "emits", {}, Options{.chunks_unread_max = 1'000'000});
+    REQUIRE(call.take());
+    call.cancel();
+    CHECK(call.wait().code == Code::cancelled);
+  }
   CHECK(host.breaches().empty());
 }
 

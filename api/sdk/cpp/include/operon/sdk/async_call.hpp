@@ -53,13 +53,36 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
 
   void end(std::string_view reply) noexcept {
     if (!claim()) return;
-    const operon_status status = raw_.reply(reply);
-    raw_.finish(status);
+    if (close()) {
+      hand_end_over([this, kept = std::string(reply)] { raw_.finish(raw_.reply(kept)); });
+    } else {
+      raw_.finish(raw_.reply(reply));
+    }
   }
   void end_with(const Error& error) noexcept {
     if (!claim()) return;
-    raw_.finish(raw_.fail(error));
+    if (close()) {
+      hand_end_over([this, error] { raw_.finish(raw_.fail(error)); });
+    } else {
+      raw_.finish(raw_.fail(error));
+    }
   }
+
+  /// A thread that emits: the host is told of the end when the last one has left, since nothing may be emitted after it.
+  class Emitting {
+   public:
+    explicit Emitting(std::shared_ptr<AsyncState> state) noexcept : state_(std::move(state)), inside_(state_->enter()) {}
+    ~Emitting() {
+      if (inside_) state_->leave();
+    }
+    Emitting(const Emitting&) = delete;
+    Emitting& operator=(const Emitting&) = delete;
+    explicit operator bool() const noexcept { return inside_; }
+
+   private:
+    const std::shared_ptr<AsyncState> state_;
+    const bool inside_;
+  };
 
   bool keep(Callbacks::Ticket ticket) {
     const std::lock_guard lock(mutex_);
@@ -114,6 +137,26 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
   }
 
  private:
+  static constexpr uint32_t closed = 1u << 31, end_is_there = 1u << 30, emitting = end_is_there - 1;
+
+  bool enter() noexcept {
+    uint32_t gate = gate_.load(std::memory_order_acquire);
+    do {
+      if ((gate & closed) != 0) return false;
+    } while (!gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel, std::memory_order_acquire));
+    return true;
+  }
+  void leave() noexcept {
+    const uint32_t before = gate_.fetch_sub(1, std::memory_order_acq_rel);
+    if ((before & emitting) == 1 && (before & end_is_there) != 0) end_();
+  }
+  /// True: somebody emits.
+  bool close() noexcept { return (gate_.fetch_or(closed, std::memory_order_acq_rel) & emitting) != 0; }
+  void hand_end_over(std::function<void()> end) noexcept {
+    end_ = std::move(end);
+    if ((gate_.fetch_or(end_is_there, std::memory_order_acq_rel) & emitting) == 0) end_();
+  }
+
   static constexpr const char* cancelled_words = "whoever asked has gone, or the time is over";
 
   void was_cancelled() {
@@ -140,6 +183,8 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
   RawCall raw_;
   std::shared_ptr<OpenCalls> open_;
   std::atomic<bool> ended_{false};
+  std::atomic<uint32_t> gate_{0};  ///< how many emit; and the bits above
+  std::function<void()> end_;
   std::mutex mutex_;
   std::vector<Callbacks::Ticket> tickets_;
   std::function<void()> when_cancelled_;
@@ -179,11 +224,12 @@ class AnyAsyncCall {
 
   /// False = full, nothing was taken: on_writable(). Throws Error(cancelled, deadline_exceeded) when nobody listens any more.
   bool try_emit(Stream stream, std::string_view chunk) const {
-    if (state_->ended()) throw Error(Code::cancelled, "the call has ended");
+    const detail::AsyncState::Emitting open(state_);
+    if (!open) throw Error(Code::cancelled, "the call has ended");
     return detail::try_emit(raw(), stream, chunk);
   }
   void progress(std::string_view message, std::optional<double> done = {}, std::optional<double> total = {}) const {
-    if (!state_->ended()) raw().emit(Stream::progress, detail::progress_json(message, done, total));
+    if (const detail::AsyncState::Emitting open(state_); open) raw().emit(Stream::progress, detail::progress_json(message, done, total));
   }
   size_t read_blob(std::string_view blob, uint64_t offset, char* into, size_t size) const {
     if (state_->ended()) throw Error(Code::cancelled, "the call has ended");

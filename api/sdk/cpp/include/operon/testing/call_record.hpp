@@ -273,11 +273,13 @@ struct CallFunctions {
   }
   static operon_status emit(operon_call* call, uint32_t stream, operon_str chunk) noexcept {
     auto& record = CallRecord::of(call);
-    const std::lock_guard lock(record.mutex_);
-    if (record.late("emit") || record.cancelled_) return OPERON_CANCELLED;
     const auto kind = static_cast<sdk::Stream>(stream);
     const bool bytes = kind == sdk::Stream::out || kind == sdk::Stream::err;
-    if (!bytes && !nlohmann::json::accept(sdk::view(chunk))) {
+    const bool well_formed =
+        bytes || nlohmann::json::accept(sdk::view(chunk));  // without the lock, as the host does: the call may end meanwhile
+    const std::lock_guard lock(record.mutex_);
+    if (record.late("emit") || record.cancelled_) return OPERON_CANCELLED;
+    if (!well_formed) {
       record.breach("a chunk of stream " + std::to_string(stream) + " is not JSON");
       return OPERON_INVALID_ARGUMENT;
     }
