@@ -146,7 +146,8 @@ void JobTable::Impl::clean_runners() {
 }
 
 void JobTable::Impl::retention() {
-  if (retention_ms_ != 0 && steady_ms() < retention_ms_) return;
+  const int64_t now = steady_ms();
+  if (retention_ms_ != 0 && now < retention_ms_) return;
   const int64_t before = clock_.unix_ms() - limits_.kept_seconds_max * 1000;
   const auto records = store_->past_retention(before, limits_.jobs_kept_max, batch_max);
   std::vector<std::string> ids;
@@ -165,7 +166,7 @@ void JobTable::Impl::retention() {
     log::info("runs past their retention were removed", {{"runs", std::to_string(ids.size())}});
   }
   // A full batch: there is more, go on next round; small batches let others write in between.
-  retention_ms_ = ids.size() >= batch_max ? steady_ms() : steady_ms() + retention_every_ms;
+  retention_ms_ = ids.size() >= batch_max ? now : now + retention_every_ms;
 }
 
 }  // namespace operon::jobs

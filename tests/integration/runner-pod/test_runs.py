@@ -1,10 +1,11 @@
 """How runs as pods of a real cluster end, and what people are told. $KUBECONFIG is the cluster's."""
 
 import json
+import os
 import unittest
 
 from operon_harness import until
-from pods_harness import Followed, PodTest, kubectl, server_minor
+from pods_harness import Followed, PodTest, get, kubectl, server_minor
 
 POLICY_V1_SINCE = 22
 DISRUPTION_TARGET_SINCE = 26
@@ -132,6 +133,25 @@ class Runs(PodTest):
                 return
             self.assertEqual(ended["status"], "Failed", ended)
             self.assertIn("evicted", ended["message"])
+
+    @unittest.skipUnless(os.environ.get("OPERON_OWN_CLUSTER"), "it takes a node from the cluster, and this one is not the test's own")
+    def test_a_node_that_is_lost_ends_its_runs(self):
+        with self.host() as host:
+            job = self.run_script(host, "exec sleep 1000")
+            host.wait_status(job, "Running", seconds=60)
+            node = get("node", self.pod(job)["spec"]["nodeName"])
+            kubectl("delete", "node", node["metadata"]["name"], "--wait=false")
+            try:
+                ended = host.wait_ended(job, seconds=180)  # the cluster waits 40 s before it takes a node's pods for lost
+            finally:
+                kept = {name: node["metadata"][name] for name in ("name", "labels", "annotations")}
+                kubectl("create", "-f", "-", given=json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": kept, "spec": node["spec"]}))
+                kubectl("wait", "--for=condition=Ready", "node/" + node["metadata"]["name"], "--timeout=50s")
+            if server_minor() < DISRUPTION_TARGET_SINCE:
+                self.assertEqual(ended["status"], "Stopped", ended)
+                return
+            self.assertEqual(ended["status"], "Failed", ended)
+            self.assertIn("its node was lost", ended["message"])
 
 
 if __name__ == "__main__":
