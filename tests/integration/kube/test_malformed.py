@@ -4,7 +4,7 @@ on. $KUBECONFIG is the cluster's; no node is needed, since pods of these tests o
 import json
 import unittest
 
-from host_test import HostTest
+from host_test import IMAGE, HostTest
 from kubectl import kubectl
 from operon_harness import until
 
