@@ -15,4 +15,4 @@ EXPECTED = [
 ]
 seen = [line.rsplit("/", 1)[-1] for line in RUN.stdout.splitlines()]
 if RUN.returncode != 1 or seen != EXPECTED:
-    sys.exit(f"expected exit code 1 and\n  " + "\n  ".join(EXPECTED) + f"\ngot {RUN.returncode} and\n  " + "\n  ".join(seen) + RUN.stderr)
+    sys.exit("expected exit code 1 and\n  " + "\n  ".join(EXPECTED) + f"\ngot {RUN.returncode} and\n  " + "\n  ".join(seen) + RUN.stderr)

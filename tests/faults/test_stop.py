@@ -1,6 +1,5 @@
 """Fault 16: stopping while pending, finished, twice, and across a crash of the host; nothing that a run started survives its stop."""
 
-import os
 import pathlib
 import unittest
 

@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
 """The custom resource Run: what may be applied, what is refused and why, what cannot change any more, and how it shows."""
-import unittest
-
 from kubectl import CrdTest, changed, has_cel, kubectl, main
 
 SPEC = {"targetId": "0b9f4a52-8c5e-4e0e-9d0e-2f6d8c1b7a10", "clusterName": "production", "scenarioImage": "quay.io/krkn-chaos/krkn-hub:dummy-scenario",

@@ -5,7 +5,6 @@ import json
 import unittest
 
 from host_test import IMAGE, HostTest
-from kubectl import kubectl
 from operon_harness import until
 
 NONSENSE = ("none", "-1", "4000000000", "99999999999999999999999", "2 ", "0x2", "\u00fc\n{", "")

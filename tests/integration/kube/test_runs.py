@@ -42,7 +42,7 @@ class Runs(unittest.TestCase):
         self.space.kubectl("apply", "-f", "-", given=thing)
 
     def ended(self, name, seconds=30):
-        return until(f"run {name} has ended", lambda: (r := self.space.get("run", name)) if self.phase(name) in ENDED else None, seconds)
+        return until(f"run {name} has ended", lambda: self.space.get("run", name) if self.phase(name) in ENDED else None, seconds)
 
     def phase(self, name):
         return self.space.get("run", name).get("status", {}).get("phase")

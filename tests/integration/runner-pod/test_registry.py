@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 from image_registry import ImageRegistry, labels
-from operon_harness import BUILD, ENDED, Host, until
+from operon_harness import BUILD, ENDED, Host
 from pods_harness import IMAGE_CONFIG, PodTest, get, image_files, kubectl
 from terminal import Terminal
 
