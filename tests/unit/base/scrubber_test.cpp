@@ -78,16 +78,21 @@ TEST_CASE("names that hide their values") {
 TEST_CASE("the time grows with the text, also for hostile text") {
   std::vector<KnownSecret> known;
   for (int i = 0; i < 1'000; ++i) known.emplace_back("secret-number-" + std::to_string(i));
-  // The processor's time, because others may use the machine too.
+  // The processor's time, because others may use the machine too; the least of three, because new memory costs a multiple under a
+  // sanitizer.
   auto seconds = [](const std::string& text) {
     const auto now = [] {
       timespec t{};
       ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
       return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
     };
-    const double begin = now();
-    scrub(text);
-    return now() - begin;
+    double least = 1e9;
+    for (int i = 0; i < 3; ++i) {
+      const double begin = now();
+      scrub(text);
+      least = std::min(least, now() - begin);
+    }
+    return least;
   };
   auto repeated = [](const std::string& piece, size_t bytes) {
     std::string text;
