@@ -79,9 +79,9 @@ TEST_CASE("undoing and the time limit do not need a host") {
 TEST_CASE("a supervisor that is killed takes its run with it, and the run is undone and told") {
   Runner runner;
   const auto pids = runner.scratch() / "pid", daemon = runner.scratch() / "daemon";
-  runner.start(shell("a",
-                     "echo $$ > " + pids.string() + "; (setsid sh -c 'echo $$ > " + daemon.string() + "; sleep 300' &); echo on; sleep 300",
-                     {{"revert", {{"argv", {"echo", "undone"}}}}}));
+  runner.start(shell(
+      "a", "echo $$ > " + pids.string() + "; (setsid sh -c 'echo $$ > " + daemon.string() + "; sleep 300' &); echo on; exec sleep 300",
+      {{"revert", {{"argv", {"echo", "undone"}}}}}));
   const pid_t first = pid_in(pids), second = pid_in(daemon);
   const auto follow = runner.host().start(id, "logs", LogsRequest{"a", {}, 0, true});
   REQUIRE(::kill(status_number(runner.run_folder("a"), "supervisor-pid"), SIGKILL) == 0);
@@ -119,7 +119,7 @@ TEST_CASE("a status that a power cut tore does not keep the run from its end") {
 
 TEST_CASE("a supervisor that is asked to end (SIGTERM) stops and undoes the run") {
   Runner runner;
-  runner.start(shell("a", "sleep 300", {{"revert", {{"argv", {"echo", "undone"}}}}}));
+  runner.start(shell("a", "exec sleep 300", {{"revert", {{"argv", {"echo", "undone"}}}}}));
   REQUIRE(::kill(status_number(runner.run_folder("a"), "supervisor-pid"), SIGTERM) == 0);
   const auto state = runner.wait("a");
   CHECK(state.phase == Phase::stopped);
