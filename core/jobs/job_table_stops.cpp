@@ -13,6 +13,20 @@ int64_t back_off_ms(unsigned tries) {
   return std::min<int64_t>(30000, int64_t{500} << std::min(tries, 6u));
 }
 
+/// A runner has this long to confirm a stop.
+std::chrono::seconds stop_time(const JobLimits& limits) {
+  return std::chrono::seconds(limits.stop_grace_seconds) + stop_call_slack;
+}
+
+/// What a job says whose runner has answered a stop with this, or with an end that is none yet.
+std::string unconfirmed_words(const Error* error, std::chrono::seconds given) {
+  const std::string words = "being stopped; the runner has not confirmed it yet";
+  if (error == nullptr) return words;
+  if (error->code() != Code::deadline_exceeded) return words + ": " + error->what();
+  return words + ": no answer within " + std::to_string(given.count()) +
+         " s. What undoes the run may still be at work (the run's log tells); the runner is asked again";
+}
+
 }  // namespace
 
 /// The wish is in the store before the runner hears of it, so that a host that dies in between stops it when it comes back.
@@ -126,7 +140,7 @@ void JobTable::Impl::ask_stop(const EntryPtr& entry) {
   try {
     const auto client = client_of(runner);
     if (!client) throw Error(Code::unavailable, "runner '" + runner + "' is not ready");
-    client->stop(request, std::chrono::seconds(limits_.stop_grace_seconds) + stop_call_slack, answered);
+    client->stop(request, stop_time(limits_), answered);
   } catch (const Error& e) {
     stop_answered(entry, e);
   }
@@ -144,8 +158,7 @@ void JobTable::Impl::stop_answered(const EntryPtr& entry, const RunResult& resul
     entry->stop_calling = false;
     if (entry->stage != Stage::ended) {
       entry->stop_again_ms = steady_ms() + back_off_ms(entry->stop_tries++);
-      set_message(*entry, std::string("being stopped; the runner has not confirmed it yet") +
-                              (error != nullptr ? ": " + std::string(error->what()) : ""));
+      set_message(*entry, unconfirmed_words(error, stop_time(limits_)));
     }
     --stops_in_flight_;
     while (!stops_waiting_.empty() && !next) {
