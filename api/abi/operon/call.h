@@ -55,7 +55,8 @@ typedef struct operon_call_api {
    * [any-thread] [no-block] */
   operon_status (*emit)(operon_call*, uint32_t stream, operon_str chunk) OPERON_NOEXCEPT;
 
-  /* Calls back once as soon as `emit` would take something again, or the call is cancelled. [any-thread] [no-block] */
+  /* Calls back once as soon as `emit` would take something again, or the call is cancelled. ALREADY_EXISTS while one is registered that
+   * was not called yet. [any-thread] [no-block] */
   operon_status (*on_writable)(operon_call*, operon_callback, void* arg) OPERON_NOEXCEPT;
 
   /* Reads from big content that a request names as {"blob", "size", "sha256"}. Returns bytes read, 0 at the end, or the negative of

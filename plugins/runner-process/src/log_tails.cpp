@@ -29,7 +29,7 @@ struct LogTails::Tail {
   bool queued = false;                  ///< guarded by LogTails::mutex_
   bool done = false;                    ///< the same
   std::atomic<bool> new_segment{true};
-  std::atomic<bool> waiting_writable{false};
+  std::atomic<bool> waiting_writable{false};  ///< the host calls back when there is room; until then a turn would be for nothing
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
 };
 
@@ -125,13 +125,14 @@ void LogTails::loop() {
 }
 
 void LogTails::serve(const std::shared_ptr<Tail>& tail) {
-  bool over = true;
+  auto turn = Turn::over;
   tail->call.guard([&] {
     if (tail->call.cancelled()) throw Error(Code::cancelled, "whoever asked has gone");
-    over = pump(*tail);
+    turn = tail->waiting_writable ? Turn::idle : pump(*tail);
   });
-  if (over) return drop(tail);
-  if (!tail->waiting_writable) return;
+  if (turn == Turn::over) return drop(tail);
+  if (turn == Turn::idle) return;
+  tail->waiting_writable = true;  // not before: who wakes us while we still emit would wake nobody
   try {
     tail->call.on_writable([gate = tail->gate] {
       const std::lock_guard lock(gate->mutex);
@@ -161,29 +162,27 @@ void LogTails::drop(const std::shared_ptr<Tail>& tail) {
   source_.follow(tail->job, false);
 }
 
-/// One turn. True when the call has ended. Asks for the run's end before it reads: what comes after the end was there before.
-bool LogTails::pump(Tail& tail) {
+/// One turn. Asks for the run's end before it reads: what comes after the end was there before.
+LogTails::Turn LogTails::pump(Tail& tail) {
   const auto log_end = source_.log_end(tail.job);
   for (unsigned i = 0; i < pieces_per_turn_max; ++i) {
     const bool look = tail.new_segment.exchange(false) || log_end.has_value() || !tail.follow;
     const auto piece = tail.reader.read(buffer_.data(), buffer_.size(), look);
     if (piece.size > 0) {
       if (look) tail.new_segment = true;
-      if (!emit_piece(tail, buffer_.data(), piece.size, piece.unix_ms)) return false;
+      if (!emit_piece(tail, buffer_.data(), piece.size, piece.unix_ms)) return Turn::full;
       continue;
     }
-    if (!log_end && tail.follow) return false;
+    if (!log_end && tail.follow) return Turn::idle;
     const uint64_t end = log_end.value_or(tail.expected);
     if (end > tail.expected) {  // the last bytes could not be stored
-      tail.waiting_writable = true;
-      if (!tail.call.try_emit(sdk::Stream::event, sdk::dump(nlohmann::json(sdk::LogEvent{end, std::nullopt})))) return false;
-      tail.waiting_writable = false;
+      if (!tail.call.try_emit(sdk::Stream::event, sdk::dump(nlohmann::json(sdk::LogEvent{end, std::nullopt})))) return Turn::full;
       tail.expected = end;
     }
     sdk::LogsAnswer answer;
     answer.end_offset = tail.expected;
     tail.call.reply(answer);
-    return true;
+    return Turn::over;
   }
   // There is more: at the end of the queue, behind those who wait.
   const std::lock_guard lock(mutex_);
@@ -195,13 +194,12 @@ bool LogTails::pump(Tail& tail) {
       ready_.push_back(it->second);
     }
   }
-  return false;
+  return Turn::idle;
 }
 
 /// False when the host is full; the same piece is read again later.
 bool LogTails::emit_piece(Tail& tail, const char* bytes, size_t size, std::optional<int64_t> unix_ms) {
   const bool gap = tail.reader.offset() != tail.expected;
-  tail.waiting_writable = true;
   if (gap || (unix_ms && unix_ms != tail.told_unix_ms)) {
     const sdk::LogEvent event{tail.reader.offset(), unix_ms};
     if (!tail.call.try_emit(sdk::Stream::event, sdk::dump(nlohmann::json(event)))) return false;
@@ -209,7 +207,6 @@ bool LogTails::emit_piece(Tail& tail, const char* bytes, size_t size, std::optio
     tail.expected = tail.reader.offset();
   }
   if (!tail.call.try_emit(sdk::Stream::out, {bytes, size})) return false;
-  tail.waiting_writable = false;
   tail.reader.advance(size);
   tail.expected = tail.reader.offset();
   return true;

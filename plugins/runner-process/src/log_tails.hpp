@@ -40,10 +40,11 @@ class LogTails {
 
  private:
   struct Tail;
+  enum class Turn { over, idle, full };  ///< the call has ended; what comes next wakes it; the host has no room
   void loop();
   void queue(const std::shared_ptr<Tail>& tail);
   void serve(const std::shared_ptr<Tail>& tail);
-  bool pump(Tail& tail);
+  Turn pump(Tail& tail);
   bool emit_piece(Tail& tail, const char* bytes, size_t size, std::optional<int64_t> unix_ms);
   void drop(const std::shared_ptr<Tail>& tail);
 

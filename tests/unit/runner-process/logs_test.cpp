@@ -1,3 +1,5 @@
+#include <future>
+
 #include "fixture.hpp"
 
 using namespace runner_process_test;
@@ -90,6 +92,25 @@ TEST_CASE("a follower across segments misses nothing") {
   std::string whole;
   for (int i = 0; i < 3000; ++i) whole += std::to_string(i) + "\n";
   CHECK(result.bytes() == whole + "end\n");
+}
+
+TEST_CASE("a run that ends while its last bytes are handed over ends its followers") {
+  Runner runner;
+  runner.start(shell("a", "echo last; exec sleep 300"));
+  std::promise<void> handed_over, stopped;
+  operon::testing::Options options;
+  options.on_chunk = [&](const operon::testing::Chunk& chunk) {
+    if (chunk.stream != operon::sdk::Stream::out) return;
+    handed_over.set_value();
+    stopped.get_future().wait();
+  };
+  const auto follow = runner.host().start(id, "logs", LogsRequest{"a", {}, 0, true}, options);
+  handed_over.get_future().wait();
+  CHECK(runner.stop("a", 0).phase == Phase::stopped);  // answered after the followers have been woken
+  stopped.set_value();
+  const auto result = follow.wait();
+  CHECK(result.ok());
+  CHECK(result.bytes() == "last\n");
 }
 
 TEST_CASE("200 MB of binary output arrive intact, through a reader that is full at times") {

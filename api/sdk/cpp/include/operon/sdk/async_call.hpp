@@ -84,29 +84,10 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
     const bool inside_;
   };
 
-  bool keep(Callbacks::Ticket ticket) {
-    const std::lock_guard lock(mutex_);
-    if (ended()) return false;
-    tickets_.push_back(ticket);
-    return true;
-  }
-
-  void hand_over(operon_status (RawCall::*register_callback)(operon_callback, void*) const noexcept, std::function<void()> function) {
-    auto& callbacks = Callbacks::instance();
-    const auto ticket = callbacks.add(std::move(function));
-    operon_status status = OPERON_CANCELLED;
-    if (keep(ticket)) status = (raw_.*register_callback)(&Callbacks::fire, Callbacks::arg(ticket));
-    if (status == OPERON_OK) return;
-    callbacks.drop(ticket);
-    throw make_error(status, "the host does not take the callback", {});
-  }
-
   /// Once, before the plugin sees the call. Where the host does not take it, the plugin is as free as it was.
   void end_when_cancelled() noexcept {
     try {
-      hand_over(&RawCall::on_cancel, [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->was_cancelled();
-      });
+      hand_over(cancel_ticket_, &RawCall::on_cancel, &AsyncState::was_cancelled);
     } catch (const std::exception&) {
       return;
     }
@@ -135,6 +116,22 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
     }
     function();
   }
+  /// The host takes one callback at a time: it stays registered for whoever asked last.
+  void when_writable(std::function<void()> function) {
+    std::function<void()> before;  // may hold a copy of the call: goes without the lock
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended()) throw Error(Code::cancelled, "the call has ended");
+      before = std::exchange(when_writable_, std::move(function));
+      if (std::exchange(writable_asked_, true)) return;
+    }
+    try {
+      hand_over(writable_ticket_, &RawCall::on_writable, &AsyncState::became_writable);
+    } catch (...) {
+      take_writable();
+      throw;
+    }
+  }
 
  private:
   static constexpr uint32_t closed = 1u << 31, end_is_there = 1u << 30, emitting = end_is_there - 1;
@@ -157,6 +154,25 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
     if ((gate_.fetch_or(end_is_there, std::memory_order_acq_rel) & emitting) == 0) end_();
   }
 
+  bool keep(Callbacks::Ticket& place, Callbacks::Ticket ticket) {
+    const std::lock_guard lock(mutex_);
+    if (ended()) return false;
+    place = ticket;
+    return true;
+  }
+  void hand_over(Callbacks::Ticket& place, operon_status (RawCall::*register_callback)(operon_callback, void*) const noexcept,
+                 void (AsyncState::*function)()) {
+    auto& callbacks = Callbacks::instance();
+    const auto ticket = callbacks.add([weak = weak_from_this(), function] {
+      if (const auto self = weak.lock()) (self.get()->*function)();
+    });
+    operon_status status = OPERON_CANCELLED;
+    if (keep(place, ticket)) status = (raw_.*register_callback)(&Callbacks::fire, Callbacks::arg(ticket));
+    if (status == OPERON_OK) return;
+    callbacks.drop(ticket);
+    throw make_error(status, "the host does not take the callback", {});
+  }
+
   static constexpr const char* cancelled_words = "whoever asked has gone, or the time is over";
 
   void was_cancelled() {
@@ -170,13 +186,23 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
     function ? function() : end_with(Error(Code::cancelled, cancelled_words));
   }
 
+  std::function<void()> take_writable() {
+    const std::lock_guard lock(mutex_);
+    writable_asked_ = false;
+    return std::exchange(when_writable_, nullptr);
+  }
+  void became_writable() {
+    if (const auto function = take_writable()) function();
+  }
+
   bool claim() noexcept {
     if (ended_.exchange(true, std::memory_order_acq_rel)) return false;
     open_->remove(this);
-    std::function<void()> unused;  // may hold a copy of the call: goes without the lock
+    std::function<void()> cancelled, writable;  // may hold a copy of the call: go without the lock
     const std::lock_guard lock(mutex_);
-    unused.swap(when_cancelled_);
-    for (const auto ticket : tickets_) Callbacks::instance().drop(ticket);
+    cancelled.swap(when_cancelled_);
+    writable.swap(when_writable_);
+    for (const auto ticket : {cancel_ticket_, writable_ticket_}) Callbacks::instance().drop(ticket);
     return true;
   }
 
@@ -186,9 +212,9 @@ class AsyncState : public std::enable_shared_from_this<AsyncState> {
   std::atomic<uint32_t> gate_{0};  ///< how many emit; and the bits above
   std::function<void()> end_;
   std::mutex mutex_;
-  std::vector<Callbacks::Ticket> tickets_;
-  std::function<void()> when_cancelled_;
-  bool cancelled_ = false, taken_over_ = false, returned_ = false;
+  Callbacks::Ticket cancel_ticket_ = 0, writable_ticket_ = 0;
+  std::function<void()> when_cancelled_, when_writable_;
+  bool cancelled_ = false, taken_over_ = false, returned_ = false, writable_asked_ = false;
 };
 
 inline void OpenCalls::end_all() noexcept {
@@ -219,8 +245,9 @@ class AnyAsyncCall {
   /// Once a call; `function` runs on a thread of the host's, or here when it is too late already, and must not block. The call is then its
   /// to end. Let it own what it touches.
   void on_cancel(std::function<void()> function) const { state_->when_cancelled(std::move(function)); }
-  /// Runs `function` once as soon as try_emit would take something again, or the call is cancelled. The same rules.
-  void on_writable(std::function<void()> function) const { state_->hand_over(&detail::RawCall::on_writable, std::move(function)); }
+  /// Runs `function` once as soon as try_emit would take something again, or the call is cancelled. Asked for again before that, the
+  /// latest function runs alone. The same rules.
+  void on_writable(std::function<void()> function) const { state_->when_writable(std::move(function)); }
 
   /// False = full, nothing was taken: on_writable(). Throws Error(cancelled, deadline_exceeded) when nobody listens any more.
   bool try_emit(Stream stream, std::string_view chunk) const {

@@ -75,8 +75,9 @@ struct Result {
 struct Options {
   std::chrono::milliseconds timeout{0};  ///< 0 = no deadline
   std::map<std::string, std::string> metadata{};
-  std::map<std::string, std::string> blobs{};  ///< content by handle
-  size_t chunks_unread_max = SIZE_MAX;         ///< emit is refused while so many chunks wait for PendingCall::take
+  std::map<std::string, std::string> blobs{};    ///< content by handle
+  size_t chunks_unread_max = SIZE_MAX;           ///< emit is refused while so many chunks wait for PendingCall::take
+  std::function<void(const Chunk&)> on_chunk{};  ///< sees each chunk that is taken, on the thread that emits it
 };
 
 namespace detail {
@@ -277,7 +278,7 @@ struct CallFunctions {
     const bool bytes = kind == sdk::Stream::out || kind == sdk::Stream::err;
     const bool well_formed =
         bytes || nlohmann::json::accept(sdk::view(chunk));  // without the lock, as the host does: the call may end meanwhile
-    const std::lock_guard lock(record.mutex_);
+    std::unique_lock lock(record.mutex_);
     if (record.late("emit") || record.cancelled_) return OPERON_CANCELLED;
     if (!well_formed) {
       record.breach("a chunk of stream " + std::to_string(stream) + " is not JSON");
@@ -286,6 +287,8 @@ struct CallFunctions {
     if (record.chunks_.size() - record.taken_ >= record.options_.chunks_unread_max) return OPERON_RESOURCE_EXHAUSTED;
     record.chunks_.push_back({kind, std::string(sdk::view(chunk))});
     record.changed_.notify_all();
+    lock.unlock();
+    if (record.options_.on_chunk) record.options_.on_chunk({kind, std::string(sdk::view(chunk))});
     return OPERON_OK;
   }
   static operon_status on_writable(operon_call* call, operon_callback function, void* arg) noexcept {
@@ -293,6 +296,7 @@ struct CallFunctions {
     {
       const std::lock_guard lock(record.mutex_);
       if (record.late("on_writable")) return OPERON_CANCELLED;
+      if (record.on_writable_.function != nullptr) return OPERON_ALREADY_EXISTS;
       if (!record.cancelled_ && record.chunks_.size() - record.taken_ >= record.options_.chunks_unread_max) {
         record.on_writable_ = {function, arg};
         return OPERON_OK;
