@@ -22,7 +22,7 @@ std::chrono::seconds stop_time(const JobLimits& limits) {
 std::string unconfirmed_words(const Error* error, std::chrono::seconds given) {
   const std::string words = "being stopped; the runner has not confirmed it yet";
   if (error == nullptr) return words;
-  if (error->code() != Code::deadline_exceeded) return words + ": " + error->what();
+  if (error->reason() != plugin::no_answer_reason) return words + ": " + error->what();
   return words + ": no answer within " + std::to_string(given.count()) +
          " s. What undoes the run may still be at work (the run's log tells); the runner is asked again";
 }

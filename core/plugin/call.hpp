@@ -25,6 +25,9 @@ struct CallContext {
   std::shared_ptr<const Blobs> blobs;
 };
 
+/// reason() of a DEADLINE_EXCEEDED that the host gave because the plugin's function had begun and did not end; a plugin's own have others.
+inline constexpr const char* no_answer_reason = "NoAnswer";
+
 /// How a call ended.
 struct Outcome {
   Code code = Code::ok;

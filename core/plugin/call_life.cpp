@@ -336,8 +336,12 @@ Outcome outcome_of(CallSlot& slot) {
   if (slot.f.status == OPERON_OK) {
     outcome.reply = std::move(*slot.reply_to);
   } else if (slot.f.expired && slot.f.status == OPERON_DEADLINE_EXCEEDED) {
-    outcome.error = Error(outcome.code, where + (slot.entered ? "no answer within " : "no thread was free within ") +
-                                            std::to_string(slot.timeout.count()) + " ms");
+    const auto within = std::to_string(slot.timeout.count()) + " ms";
+    if (slot.entered) {
+      outcome.error = Error(outcome.code, where + "no answer within " + within).with_reason(no_answer_reason);
+    } else {
+      outcome.error = Error(outcome.code, where + "no thread was free within " + within);
+    }
   } else if (slot.f.expired) {
     outcome.error = Error(outcome.code, where + (slot.f.status == OPERON_CANCELLED ? "cancelled; the plugin has not ended the call"
                                                                                    : "the host is stopping"));

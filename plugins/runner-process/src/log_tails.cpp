@@ -1,6 +1,7 @@
 #include "log_tails.hpp"
 
 #include <atomic>
+#include <utility>
 
 #include "log_reader.hpp"
 
@@ -151,7 +152,7 @@ void LogTails::drop(const std::shared_ptr<Tail>& tail) {
   }
   {
     const std::lock_guard lock(mutex_);
-    tail->done = true;
+    if (std::exchange(tail->done, true)) return;  // it was queued again while its last turn went on
     const auto [first, last] = tails_.equal_range(tail->job);
     for (auto it = first; it != last; ++it) {
       if (it->second != tail) continue;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cluster.hpp"
+#include "core/kube/credentials.hpp"
 #include "core/kube/status.hpp"
 
 using namespace operon;
@@ -99,11 +100,13 @@ TEST_CASE("a credential program whose answer the server refuses is asked again, 
   config.exec =
       ExecPlugin{.command = program, .args = {folder}, .env = {}, .api_version = "client.authentication.k8s.io/v1", .install_hint = ""};
   Client client(config);
+  const auto begin = std::chrono::steady_clock::now();
   CHECK(client.fetch(get("/version")).status == 401);
   std::ofstream(token) << good;
   CHECK(client.fetch(get("/version")).status == 401);  // it was asked a moment ago
   CHECK(std::filesystem::file_size(asked) == 1);
   CHECK(eventually([&] { return client.fetch(get("/version")).status == 200; }, std::chrono::seconds(20)));
+  CHECK(std::chrono::steady_clock::now() - begin >= milliseconds(Credentials::look_again_ms));
   CHECK(std::filesystem::file_size(asked) == 2);
   std::filesystem::remove_all(folder);
 }

@@ -146,24 +146,26 @@ TEST_CASE("a stop that is not confirmed in time stays latched and is asked again
   host.runner->before = [&](const std::string& verb, const std::string&) {
     if (verb != "stop") return;
     if (++tries == 1) throw Error(Code::unavailable, "the API server is away");
-    if (tries == 2) throw Error(Code::deadline_exceeded, "no answer within 35000 ms");
+    if (tries == 2) throw Error(Code::deadline_exceeded, "DELETE /pods/a: no complete answer within 10000 ms");
+    if (tries == 3) throw Error(Code::deadline_exceeded, "no answer within 35000 ms").with_reason(plugin::no_answer_reason);
   };
   const auto stopped = host.table->stop(id_a);
   CHECK_FALSE(stopped.confirmed);
   CHECK(stopped.job.phase == Phase::running);
-  REQUIRE(eventually(
-      [&] { return host.table->get(id_a)->message == "being stopped; the runner has not confirmed it yet: the API server is away"; }));
-  REQUIRE(eventually([&] {
-    if (tries < 2) host.clock.advance(std::chrono::milliseconds(500));
-    return host.table->get(id_a)->message ==
-           "being stopped; the runner has not confirmed it yet: no answer within 35 s. What undoes the run may still be at work (the "
-           "run's log tells); the runner is asked again";
-  }));
+  const auto says = [&](int after_tries, const std::string& why) {
+    return eventually([&] {
+      if (tries < after_tries) host.clock.advance(std::chrono::milliseconds(500));
+      return host.table->get(id_a)->message == "being stopped; the runner has not confirmed it yet: " + why;
+    });
+  };
+  REQUIRE(says(1, "the API server is away"));
+  REQUIRE(says(2, "DELETE /pods/a: no complete answer within 10000 ms"));
+  REQUIRE(says(3, "no answer within 35 s. What undoes the run may still be at work (the run's log tells); the runner is asked again"));
   REQUIRE(eventually([&] {
     host.clock.advance(std::chrono::milliseconds(500));
     return host.phase(id_a) == Phase::stopped;
   }));
-  CHECK(tries == 3);
+  CHECK(tries == 4);
 }
 
 TEST_CASE("a run that its runner lost is Failed, and says so") {

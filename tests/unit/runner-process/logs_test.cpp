@@ -1,3 +1,4 @@
+#include <atomic>
 #include <future>
 
 #include "fixture.hpp"
@@ -106,11 +107,43 @@ TEST_CASE("a run that ends while its last bytes are handed over ends its followe
   };
   const auto follow = runner.host().start(id, "logs", LogsRequest{"a", {}, 0, true}, options);
   handed_over.get_future().wait();
-  CHECK(runner.stop("a", 0).phase == Phase::stopped);  // answered after the followers have been woken
+  CHECK(runner.stop("a", 0).phase == Phase::stopped);  // as a rule answered after the followers have been woken
   stopped.set_value();
   const auto result = follow.wait();
   CHECK(result.ok());
   CHECK(result.bytes() == "last\n");
+}
+
+TEST_CASE("a follower who leaves in the middle of a turn takes no news from the others") {
+  Runner runner;
+  const auto go = runner.scratch() / "go";
+  runner.start(shell("a", "echo one; until [ -e " + go.string() + " ]; do sleep 0.01; done; echo two; exec sleep 300"));
+  const auto stays = runner.host().start(id, "logs", LogsRequest{"a", {}, 0, true});
+  std::promise<void> in_turn, cancelled;
+  std::atomic<bool> first{true};
+  operon::testing::Options options;
+  options.on_chunk = [&](const operon::testing::Chunk&) {
+    if (!first.exchange(false)) return;
+    in_turn.set_value();
+    cancelled.get_future().wait();
+  };
+  const auto leaves = runner.host().start(id, "logs", LogsRequest{"a", {}, 0, true}, options);
+  in_turn.get_future().wait();
+  leaves.cancel();  // which asks for another turn
+  cancelled.set_value();
+  CHECK(leaves.wait().code == Code::cancelled);
+  std::string bytes;
+  const auto read_to = [&](const std::string& end) {
+    while (!bytes.ends_with(end)) {
+      const auto chunk = stays.take();
+      if (!chunk) return false;
+      if (chunk->stream == operon::sdk::Stream::out) bytes += chunk->data;
+    }
+    return true;
+  };
+  CHECK(read_to("one\n"));
+  std::ofstream(go).close();
+  CHECK(read_to("two\n"));
 }
 
 TEST_CASE("200 MB of binary output arrive intact, through a reader that is full at times") {

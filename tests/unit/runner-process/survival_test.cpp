@@ -83,6 +83,7 @@ TEST_CASE("a supervisor that is killed takes its run with it, and the run is und
       "a", "echo $$ > " + pids.string() + "; (setsid sh -c 'echo $$ > " + daemon.string() + "; sleep 300' &); echo on; exec sleep 300",
       {{"revert", {{"argv", {"echo", "undone"}}}}}));
   const pid_t first = pid_in(pids), second = pid_in(daemon);
+  REQUIRE(eventually([&] { return runner.log("a") == "on\n"; }));
   const auto follow = runner.host().start(id, "logs", LogsRequest{"a", {}, 0, true});
   REQUIRE(::kill(status_number(runner.run_folder("a"), "supervisor-pid"), SIGKILL) == 0);
   CHECK(follow.wait().ok());

@@ -247,7 +247,11 @@ class AnyAsyncCall {
   void on_cancel(std::function<void()> function) const { state_->when_cancelled(std::move(function)); }
   /// Runs `function` once as soon as try_emit would take something again, or the call is cancelled. Asked for again before that, the
   /// latest function runs alone. The same rules.
-  void on_writable(std::function<void()> function) const { state_->when_writable(std::move(function)); }
+  void on_writable(std::function<void()> function) const {
+    const detail::AsyncState::Emitting open(state_);
+    if (!open) throw Error(Code::cancelled, "the call has ended");
+    state_->when_writable(std::move(function));
+  }
 
   /// False = full, nothing was taken: on_writable(). Throws Error(cancelled, deadline_exceeded) when nobody listens any more.
   bool try_emit(Stream stream, std::string_view chunk) const {
