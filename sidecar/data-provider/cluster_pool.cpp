@@ -48,6 +48,7 @@ struct ClusterPool::Graveyard {
   std::mutex mutex;
   std::condition_variable filled;
   std::vector<std::unique_ptr<kube::Client>> clients;
+  size_t living = 0;  // and those that have yet to end: their threads must not outlive the pool
   steady_clock::time_point next_look = steady_clock::time_point::max();
   bool closing = false;
 };
@@ -119,7 +120,12 @@ ClusterPool::Cluster ClusterPool::get(std::string_view kubeconfig_base64) {
   client_limits.connections_kept_max = 2;
   client_limits.response_bytes_max = limits_.response_bytes_max;
   Cluster cluster;
-  cluster.client = Client(new kube::Client(std::move(config), client_limits), [graveyard = graveyard_](kube::Client* ended) {
+  auto client = std::make_unique<kube::Client>(std::move(config), client_limits);
+  {
+    std::lock_guard lock(graveyard_->mutex);
+    ++graveyard_->living;
+  }
+  cluster.client = Client(client.release(), [graveyard = graveyard_](kube::Client* ended) {
     std::lock_guard lock(graveyard->mutex);
     graveyard->clients.emplace_back(ended);
     graveyard->filled.notify_one();
@@ -173,9 +179,10 @@ steady_clock::time_point ClusterPool::let_go_of_idle() {
 
 void ClusterPool::tidy_up() {
   Graveyard& yard = *graveyard_;
-  const auto wanted = [&] { return yard.closing || !yard.clients.empty(); };
+  const auto over = [&] { return yard.closing && yard.living == 0; };
+  const auto wanted = [&] { return over() || !yard.clients.empty(); };
   std::unique_lock lock(yard.mutex);
-  while (!yard.closing || !yard.clients.empty()) {
+  while (!over()) {
     const auto when = yard.next_look;
     if (when == steady_clock::time_point::max()) {
       yard.filled.wait(lock, [&] { return wanted() || yard.next_look != when; });
@@ -187,9 +194,11 @@ void ClusterPool::tidy_up() {
     const bool look = steady_clock::now() >= yard.next_look;
     if (look) yard.next_look = steady_clock::time_point::max();
     lock.unlock();
+    const size_t count = ended.size();
     ended.clear();
     const auto next = look ? let_go_of_idle() : steady_clock::time_point::max();
     lock.lock();
+    yard.living -= count;
     yard.next_look = std::min(yard.next_look, next);
   }
 }

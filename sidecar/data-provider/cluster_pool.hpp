@@ -41,7 +41,7 @@ class ClusterPool {
   };
 
   explicit ClusterPool(ClusterPoolLimits);
-  ~ClusterPool();  ///< ends the connections that are left; no Cluster may be in use any more
+  ~ClusterPool();  ///< waits for the end of every Client, also of those that somebody still holds; nobody may ask any more
   ClusterPool(const ClusterPool&) = delete;
   ClusterPool& operator=(const ClusterPool&) = delete;
 

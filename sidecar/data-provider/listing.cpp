@@ -91,13 +91,19 @@ void Listing::ask() {
 void Listing::remember(kube::Client::Id id) {
   std::lock_guard lock(mutex_);
   in_flight_ = std::max(in_flight_, id);  // ids grow; the answer's own next request may be remembered already
-  if (cancelled_) cluster_->cancel(in_flight_);
+  if (cancelled_) cancel_in_flight();
 }
 
 void Listing::cancel() {
   std::lock_guard lock(mutex_);
   cancelled_ = true;
-  if (in_flight_ != 0) cluster_->cancel(in_flight_);
+  if (in_flight_ != 0) cancel_in_flight();
+}
+
+/// With the lock held. A request that is cancelled answers; a wait that is cancelled is followed by the end here.
+void Listing::cancel_in_flight() {
+  cluster_->cancel(in_flight_);
+  cluster_->after(milliseconds(0), [self = shared_from_this()] { self->end(Error(Code::cancelled, self->what_ + ": cancelled")); });
 }
 
 bool Listing::is_cancelled() {
@@ -116,8 +122,9 @@ bool Listing::again_later(const kube::Result& result) {
     ++silent_attempts_;
     log::warn("an API server did not answer; it is asked again", {{"error", error->what()}});
   }
-  // Whoever cancels meanwhile is told when the wait is over.
-  return cluster_->after(wait, [self = shared_from_this()] { self->ask(); }) != 0;
+  const auto waiting = cluster_->after(wait, [self = shared_from_this()] { self->ask(); });
+  if (waiting != 0) remember(waiting);
+  return waiting != 0;
 }
 
 void Listing::answered(kube::Result result) {

@@ -57,6 +57,7 @@ class Listing : public std::enable_shared_from_this<Listing> {
   void take_page(kube::Response&);
   void end(std::optional<Error>, std::string continue_token = {});
   void remember(kube::Client::Id);
+  void cancel_in_flight();
   bool is_cancelled();
 
   const ClusterPool::Client cluster_;

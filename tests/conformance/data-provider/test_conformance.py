@@ -279,7 +279,7 @@ class Life(unittest.TestCase):
             until("no new calls reach the cluster", refused)
             release.set()
             self.assertEqual(list(call.result().nodes), ["late"])
-            self.assertEqual(provider.process.wait(10), 0)
+            self.assertEqual(provider.process.wait(10), 0, provider.log)
 
     def test_a_unix_socket(self):
         with FakeServer(lambda handler: handler.reply(node_list("n"))) as server, Provider(listen=f"unix:/tmp/data-provider-{uuid.uuid4().hex}.sock") as provider:
@@ -341,7 +341,7 @@ class Life(unittest.TestCase):
                 self.assertEqual(next(one).status, Health.NOT_SERVING)
                 one.cancel()
             unknown.cancel()
-            self.assertEqual(provider.process.wait(10), 0)
+            self.assertEqual(provider.process.wait(10), 0, provider.log)
 
     def test_open_watches_have_a_limit(self):
         with Provider() as provider:

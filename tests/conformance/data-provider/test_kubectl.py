@@ -136,7 +136,7 @@ class Kubectl(unittest.TestCase):
             call = provider.stub.ExecuteKubectl.future(pb.ExecuteKubectlRequest(kubeconfig_base64=self.kubeconfig, command="get", args=["hang"]), timeout=60)
             until("it runs", lambda: len(self.hanging()) == 2)
             provider.process.send_signal(signal.SIGTERM)
-            self.assertEqual(provider.process.wait(10), 0)
+            self.assertEqual(provider.process.wait(10), 0, provider.log)
             self.assertIn(code_of(call.result)[0], (Code.CANCELLED, Code.UNAVAILABLE))
             self.assertEqual(self.hanging(), [])
 

@@ -88,7 +88,7 @@ class Queue(unittest.TestCase):
             next(watch)
             until("the cluster is asked", lambda: hang)
             provider.process.send_signal(signal.SIGTERM)
-            self.assertEqual(provider.process.wait(10), 0)
+            self.assertEqual(provider.process.wait(10), 0, provider.log)
             self.assertNotEqual(code_of(ask.result)[0], Code.OK)
             with self.assertRaises(grpc.RpcError):
                 # It is told when there is time for that, and cut off either way.
