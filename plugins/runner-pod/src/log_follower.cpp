@@ -13,6 +13,7 @@ namespace {
 constexpr milliseconds back_off_first{200}, back_off_max{10'000};
 constexpr uint64_t remember_every_bytes = 4u << 20;  ///< nodes rotate at 10 MiB as a rule
 constexpr unsigned failures_of_ended_max = 8;        ///< some 20 s
+constexpr unsigned unread_told_at = 4;               ///< some 5 s
 
 }  // namespace
 
@@ -131,6 +132,7 @@ bool LogFollower::take(std::string_view bytes, uint64_t stream) {
 
 void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
   bool done = false;
+  std::string unread_for_long;
   {
     const std::lock_guard lock(mutex_);
     if (stream != stream_ || state_ != State::streaming) return;
@@ -151,9 +153,10 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
       if (failures_ > 0 || !read_cleanly_) failure_.emplace(Code::not_found, "the pod's log is not there any more");
     } else if (unread) {
       // No fault of the stream: either the pod's end is told in a moment, or the node reads it again.
-      if (++unread_ > failures_of_ended_max && !follow_) {
+      if (++unread_ == unread_told_at) unread_for_long = lines_.unread_words();
+      if (unread_ > failures_of_ended_max && !follow_) {
         complete_ = true;
-        failure_.emplace(Code::unavailable, "the node cannot read the log of the container");
+        failure_.emplace(Code::unavailable, "the node cannot read the log of the container: " + lines_.unread_words());
       }
     } else if (error || short_of_place) {
       ++failures_;
@@ -166,6 +169,7 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
     }
     done = complete_;
   }
+  if (!unread_for_long.empty()) means_.unread(unread_for_long);
   done ? pump() : pause();
 }
 

@@ -25,7 +25,8 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   struct Means {
     Cluster& cluster;
     Worker& later;
-    std::function<void(const LogPlace&)> reached;  ///< a place worth remembering
+    std::function<void(const LogPlace&)> reached;          ///< a place worth remembering
+    std::function<void(const std::string& words)> unread;  ///< the node has not read the log for some seconds; what it says
   };
 
   LogFollower(LogsCall call, const sdk::LogsRequest& request, std::optional<LogPlace> known, Means means);

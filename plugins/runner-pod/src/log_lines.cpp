@@ -11,6 +11,16 @@ namespace {
 constexpr size_t timestamp_bytes_max = 40;
 constexpr int64_t time_step_ms = 50;           ///< finer differences are not told
 constexpr size_t piece_bytes_max = 64u << 10;  ///< one chunk to the host
+constexpr size_t unread_words_bytes_max = 512;
+
+/// How kubelets begin what they say instead of a log (kubernetes/pkg/kubelet/kuberuntime/logs).
+constexpr std::string_view unread_beginnings[] = {"unable to retrieve container logs for ",
+                                                  "failed to try resolving symlinks in path ",
+                                                  "failed to open log file ",
+                                                  "failed to read log file ",
+                                                  "failed to create fsnotify watcher: ",
+                                                  "failed to watch directory ",
+                                                  "rpc error: "};
 
 }  // namespace
 
@@ -28,6 +38,7 @@ void LogLines::begin_stream() {
   met_ = 0;
   prefix_.clear();
   judged_.clear();
+  unread_words_.clear();
   in_line_ = passing_over_ = judging_ = container_gone_ = unread_ = false;
 }
 
@@ -60,18 +71,18 @@ void LogLines::begin_line(std::vector<LogPiece>& pieces) {
   if (judging_) content(prefix, pieces);
 }
 
-/// What the node says of the container instead of its log is no line of it; any other words may be all that people get to know.
+/// What the node says of the container instead of its log is no line of it. A log whose lines have timestamps has no line without one; one
+/// without any comes from a server that does not give them, and is told from the node's words by how those begin.
 void LogLines::judge(std::string_view bytes, std::vector<LogPiece>& pieces) {
   judged_.append(bytes);
-  for (const auto whole : {gone_words, unread_words}) {
-    if (judged_.size() < whole.size() && whole.starts_with(judged_)) return;  // the rest of it comes
-  }
+  const auto may_become = [this](std::string_view whole) { return judged_.size() < whole.size() && whole.starts_with(judged_); };
+  const auto begins_with = [this](std::string_view whole) { return judged_.starts_with(whole); };
+  if (may_become(gone_words) || (!place_ && std::ranges::any_of(unread_beginnings, may_become))) return;  // the rest of it comes
   judging_ = false;
-  const auto words = std::exchange(judged_, {});
-  container_gone_ = words.starts_with(gone_words);
-  unread_ = words.starts_with(unread_words);
+  container_gone_ = begins_with(gone_words);
+  unread_ = !container_gone_ && (place_ || std::ranges::any_of(unread_beginnings, begins_with));
   passing_over_ = container_gone_ || unread_;
-  content(words, pieces);
+  content(std::exchange(judged_, {}), pieces);
 }
 
 /// What was given ends with the anchor and perhaps some bytes after it.
@@ -88,8 +99,9 @@ void LogLines::look_for_anchor(std::vector<LogPiece>& pieces) {
 }
 
 void LogLines::content(std::string_view bytes, std::vector<LogPiece>& pieces) {
-  if (passing_over_) return;
   if (judging_) return judge(bytes, pieces);
+  if (unread_ && !line_ns_) unread_words_.append(bytes.substr(0, unread_words_bytes_max - unread_words_.size()));
+  if (passing_over_) return;
   const auto known = static_cast<size_t>(std::min<uint64_t>(skip_, bytes.size()));
   skip_ -= known;
   bytes.remove_prefix(known);

@@ -24,8 +24,7 @@ struct LogPiece {
 /// What one reader is given, over however many streams. Not thread-safe.
 class LogLines {
  public:
-  static constexpr std::string_view gone_words = "rpc error: code = NotFound desc = ";        ///< the container runtime's
-  static constexpr std::string_view unread_words = "unable to retrieve container logs for ";  ///< the kubelet's
+  static constexpr std::string_view gone_words = "rpc error: code = NotFound desc = ";  ///< the container runtime's
   static constexpr const char* rotated_words = "ERROR: lines are missing here: the node has rotated this log\n";
 
   /// From `offset` on. `known`: a place at or before it, from an earlier reading.
@@ -41,9 +40,11 @@ class LogLines {
   bool caught_up() const { return !anchor_ && skip_ == 0; }
   /// The stream said, where a line would be, that the container is not there any more: older kubelets do when it goes while they read.
   bool container_gone() const { return container_gone_; }
-  /// The stream said instead of a line that the node could not read the log: the container is being removed, or its runtime is out of
-  /// order.
+  /// The stream said instead of a line why the node could not read the log, or not on: the container is being removed, its files are gone,
+  /// its runtime is out of order, ... A kubelet says so in an answer that is otherwise fine.
   bool unread() const { return unread_; }
+  /// What it said, cut after 512 bytes.
+  const std::string& unread_words() const { return unread_words_; }
   uint64_t offset() const { return given_; }
   /// The last place that can be found again; none before the first whole line.
   const std::optional<LogPlace>& place() const { return place_; }
@@ -65,6 +66,7 @@ class LogLines {
   uint64_t skip_ = 0;               ///< bytes that have been given, too
   std::string prefix_;              ///< the line's timestamp, while it comes
   std::string judged_;              ///< the beginning of a line without a timestamp, until it is known what it is
+  std::string unread_words_;
   bool in_line_ = false, passing_over_ = false, judging_ = false, container_gone_ = false, unread_ = false;
   std::optional<int64_t> line_ns_;
 };

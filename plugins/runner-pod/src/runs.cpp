@@ -326,7 +326,11 @@ void Runs::logs(const LogsCall& call, const sdk::LogsRequest& request, const Unt
     }
     self->host_.notify(kinds::job_runner::notify_kind, job);  // so that the host keeps it with the handle
   };
-  auto follower = std::make_shared<LogFollower>(call, request, known, LogFollower::Means{cluster_, timers_, reached});
+  const auto unread = [weak = weak_from_this(), job = request.job_id](const std::string& words) {
+    if (const auto self = weak.lock())
+      self->host_.warn("the node cannot read the log of a run; trying again until its container has ended: " + words, {{"job", job}});
+  };
+  auto follower = std::make_shared<LogFollower>(call, request, known, LogFollower::Means{cluster_, timers_, reached, unread});
   {
     const std::lock_guard lock(mutex_);
     followers_.emplace(follower.get(), follower);

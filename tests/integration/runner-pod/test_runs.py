@@ -3,6 +3,7 @@
 import json
 import os
 import unittest
+from pathlib import Path
 
 from operon_harness import until
 from pods_harness import Followed, PodTest, get, kubectl, server_minor
@@ -152,6 +153,55 @@ class Runs(PodTest):
                 return
             self.assertEqual(ended["status"], "Failed", ended)
             self.assertIn("its node was lost", ended["message"])
+
+
+@unittest.skipUnless(os.environ.get("OPERON_OWN_CLUSTER"), "it takes a log away from its node, and this cluster is not the test's own")
+class NodeCannotRead(PodTest):
+    """The kubelet says so in an answer that is otherwise fine, where the log would be."""
+
+    SCRIPT = "echo up; until [ -e /tmp/go ]; do sleep 0.1; done; echo bye"
+
+    def begun(self, host):
+        job = self.run_script(host, self.SCRIPT)
+        host.wait_status(job, "Running", seconds=60)
+        until("the run is up", lambda: host.logs(job) == b"up\n")
+        return job
+
+    def take_log_away(self, job):
+        name = f"{self.namespace}_krkn-job-{job}_{self.pod(job)['metadata']['uid']}"
+        there = Path(os.environ["KUBECONFIG"]).parent / "pods" / name
+        if not there.exists():
+            there = Path("/var/log/pods", name)  # older kubelets know no other place
+        (file,) = there.glob("*/0.log")
+        away = file.rename(file.with_name("away"))
+        file.symlink_to("/nowhere/0.log")  # or the kubelet has a new one made when it looks next
+        return away, file
+
+    def go(self, job):
+        kubectl("exec", f"krkn-job-{job}", "-n", self.namespace, "--", "sh", "-c", ": > /tmp/go")
+
+    def test_a_log_that_goes_with_its_container_is_whole_all_the_same(self):
+        with self.host() as host:
+            job = self.begun(host)
+            followed = Followed(host, job)
+            self.take_log_away(job)  # whoever has it open reads on
+            self.go(job)
+            self.assertEqual(host.wait_ended(job, seconds=60)["status"], "Succeeded")
+            self.assertEqual(followed.end(), b"up\nbye\n")
+            self.assertEqual(host.logs(job), b"up\nbye\n")
+
+    def test_a_log_that_cannot_be_read_for_a_while_goes_on_where_it_was(self):
+        with self.host() as host:
+            job = self.begun(host)
+            host.kill()
+            away, there = self.take_log_away(job)
+            host.restart()
+            until("it is told", lambda: "the node cannot read the log of a run; trying again until its container has ended: failed to" in host.log_text(), 30)
+            self.assertEqual(host.logs(job), b"up\n")
+            away.replace(there)
+            self.go(job)
+            self.assertEqual(host.wait_ended(job, seconds=60)["status"], "Succeeded")
+            self.assertEqual(host.logs(job, "?follow=true"), b"up\nbye\n")
 
 
 if __name__ == "__main__":
