@@ -49,7 +49,8 @@ std::string_view outcome_of(const Transfer& transfer) {
 }  // namespace
 
 struct Client::Impl {
-  Impl(ClusterConfig config, ClientLimits limits) : settings{config, limits}, credentials(std::move(config)) {}
+  Impl(ClusterConfig config, ClientLimits limits)
+      : settings{config, limits}, credentials(std::move(config)), address(connection_url(settings.config)) {}
 
   void start_thread();  // with the lock held
   template <class Handler>
@@ -99,6 +100,7 @@ struct Client::Impl {
   std::mutex at_work;
   std::map<Id, TransferPtr> active;
   std::vector<std::pair<TransferPtr, Error>> stillborn;
+  const ServerAddress address;
   std::vector<CURL*> spare;
   Untold untold;
   std::vector<TransferPtr> unauthenticated;  // until credentials are there
@@ -344,7 +346,7 @@ void Client::Impl::begin(TransferPtr transfer) {
     transfer->use(spare.back());
     spare.pop_back();
   }
-  if (!transfer->prepare(std::move(identity)) || curl_library().multi_add_handle(poller->multi(), transfer->easy()) != CURLM_OK) {
+  if (!transfer->prepare(std::move(identity), address) || curl_library().multi_add_handle(poller->multi(), transfer->easy()) != CURLM_OK) {
     Error error(Code::resource_exhausted, transfer->where() + ": no memory for it");
     stillborn.emplace_back(std::move(transfer), std::move(error));
     return;

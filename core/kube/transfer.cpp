@@ -64,6 +64,11 @@ curl_socket_t open_elsewhere(void*, curlsocktype, curl_sockaddr* address) {
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+std::string path_of(const std::string& url) {
+  const auto slash = url.find('/', url.find("://") + 3);
+  return slash == std::string::npos ? "" : url.substr(slash);
+}
+
 void set_blob(CURL* easy, CURLoption option, const std::string& bytes) {
   curl_blob blob{const_cast<char*>(bytes.data()), bytes.size(), CURL_BLOB_NOCOPY};
   curl_library().easy_setopt(easy, option, &blob);
@@ -99,17 +104,42 @@ void check(const Request& request) {
   }
 }
 
+std::string connection_url(const ClusterConfig& config) {
+  if (config.tls_server_name.empty()) return config.server;
+  const auto server = net::parse_url(config.server);
+  return server.scheme + "://" + config.tls_server_name + ":" + server.port + path_of(config.server);
+}
+
+ServerAddress::ServerAddress(const std::string& url) : parsed_(curl_library().url()), base_path_(path_of(url)) {
+  if (curl_library().url_set(parsed_, CURLUPART_URL, url.c_str(), 0) == CURLUE_OK) return;
+  curl_library().url_cleanup(parsed_);
+  parsed_ = nullptr;
+}
+
+ServerAddress::~ServerAddress() {
+  if (parsed_ != nullptr) curl_library().url_cleanup(parsed_);
+}
+
+CURLU* ServerAddress::to(const std::string& path, const std::string& query) const {
+  const auto& curl = curl_library();
+  CURLU* address = parsed_ ? curl.url_dup(parsed_) : nullptr;
+  if (address == nullptr) return nullptr;
+  if (curl.url_set(address, CURLUPART_PATH, (base_path_ + path).c_str(), 0) == CURLUE_OK &&
+      (query.empty() || curl.url_set(address, CURLUPART_QUERY, query.c_str() + 1, 0) == CURLUE_OK)) {
+    return address;
+  }
+  curl.url_cleanup(address);
+  return nullptr;
+}
+
 TlsNames prepare_connection(CURL* easy, const TransferSettings& settings, const Identity& identity, const std::string& url_path) {
   const auto& curl = curl_library();
   const ClusterConfig& config = settings.config;
-  TlsNames names{config.server + url_path, {}};
+  TlsNames names{connection_url(config) + url_path, {}};
   if (!config.tls_server_name.empty()) {
     // The name that is checked and sent in the handshake is the URL's; the connection goes to where the configuration says.
     const auto server = net::parse_url(config.server);
     const std::string host = server.host.find(':') != std::string::npos ? "[" + server.host + "]" : server.host;
-    const auto slash = config.server.find('/', config.server.find("://") + 3);
-    const std::string base_path = slash == std::string::npos ? "" : config.server.substr(slash);
-    names.url = server.scheme + "://" + config.tls_server_name + ":" + server.port + base_path + url_path;
     names.host_header = host + ":" + server.port;
     names.connect_to = curl.slist_append(nullptr, ("::" + host + ":" + server.port).c_str());
     curl.easy_setopt(easy, CURLOPT_CONNECT_TO, names.connect_to);
@@ -167,9 +197,10 @@ Transfer::~Transfer() {
   if (easy_ != nullptr) curl_library().easy_cleanup(easy_);
   if (sent_headers_ != nullptr) curl_library().slist_free_all(sent_headers_);
   if (connect_to_ != nullptr) curl_library().slist_free_all(connect_to_);
+  if (address_ != nullptr) curl_library().url_cleanup(address_);
 }
 
-bool Transfer::prepare(std::shared_ptr<const Identity> identity) {
+bool Transfer::prepare(std::shared_ptr<const Identity> identity, const ServerAddress& server) {
   const auto& curl = curl_library();
   if (identity_) curl.easy_reset(easy_);  // the second time
   if (easy_ == nullptr) easy_ = curl.easy_init();
@@ -179,7 +210,9 @@ bool Transfer::prepare(std::shared_ptr<const Identity> identity) {
   response_ = Response{};
   header_bytes_ = 0;
   error_text_[0] = 0;
-  const auto names = prepare_connection(easy_, settings_, *identity_, request_.path + query_text(request_.query));
+  const std::string query = query_text(request_.query);
+  const auto names = prepare_connection(easy_, settings_, *identity_, request_.path + query);
+  if (address_ != nullptr || (address_ = server.to(request_.path, query)) != nullptr) curl.easy_setopt(easy_, CURLOPT_CURLU, address_);
   connect_to_ = names.connect_to;
   curl.easy_setopt(easy_, CURLOPT_PRIVATE, this);
   curl.easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_);

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
 #include "core/kube/resource.hpp"
+#include "core/kube/transfer.hpp"
+#include "core/net/curl_library.hpp"
 
 using namespace operon;
 using namespace operon::kube;
@@ -40,6 +42,30 @@ TEST_CASE("queries are escaped") {
   options.limit = 2;
   CHECK(query_text(list_request(pods, options).query) == "?labelSelector=app%20in%20%28a%2Cb%29%2Cx%3Dy&limit=2");
   CHECK(query_text({}).empty());
+}
+
+TEST_CASE("a request's address is the server's with its path and query") {
+  const auto& curl = net::curl_library();
+  const auto led_to = [&](const char* server, const char* path, const char* query) {
+    CURLU* address = ServerAddress(server).to(path, query);
+    REQUIRE(address != nullptr);
+    char* text = nullptr;
+    REQUIRE(curl.url_get(address, CURLUPART_URL, &text, 0) == CURLUE_OK);
+    const std::string url = text;
+    curl.free(text);
+    curl.url_cleanup(address);
+    return url;
+  };
+  CHECK(led_to("https://host:6443", "/api/v1/pods", "") == "https://host:6443/api/v1/pods");
+  CHECK(led_to("https://[::1]:6443", "/api", "?a=b%2cc&d=") == "https://[::1]:6443/api?a=b%2cc&d=");
+  CHECK(led_to("http://host/k8s/clusters/c-1", "/api/v1/pods", "?watch=true") == "http://host/k8s/clusters/c-1/api/v1/pods?watch=true");
+  CHECK(ServerAddress("no address").to("/api", "") == nullptr);
+
+  ClusterConfig config;
+  config.server = "https://10.0.0.1:6443/k8s/clusters/c-1";
+  CHECK(connection_url(config) == config.server);
+  config.tls_server_name = "kubernetes.default.svc";
+  CHECK(connection_url(config) == "https://kubernetes.default.svc:6443/k8s/clusters/c-1");
 }
 
 TEST_CASE("a page that goes on does not name a version") {
