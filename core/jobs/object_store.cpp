@@ -101,7 +101,8 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
   /// On the client's thread.
   void told(const kube::Change& change) {
     if (change.now) {
-      take(change.now->parse(), true);
+      // The answer to a write of ours has often told of it before the watch does: then there is nothing to read.
+      if (!known(change.now->name(), change.now->version())) take(change.now->parse(), true);
       return;
     }
     if (const auto row = index.remove(change.before->name(), change.before->uid()); row) tell(row, nullptr);
@@ -112,12 +113,17 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
     if (!stopped && changed) changed(before, now);
   }
 
-  /// After a write to `row`'s object. The watch has often told of it before the answer came: then there is nothing to read. What somebody
+  /// The Run at just this version; null when another one is known. No two objects, nor states of one, have the same.
+  RowPtr known(std::string_view name, uint64_t version) const {
+    auto row = version != 0 ? index.find_name(name) : nullptr;
+    return row && row->version == version ? row : nullptr;
+  }
+
+  /// After a write to the Run `name`. The watch has often told of it before the answer came: then there is nothing to read. What somebody
   /// has written since is no answer to ours, and its version must not go with the next write.
-  RowPtr take(const kube::Answer& answer, const RunRow& row) {
-    const uint64_t version = answer.version();
-    if (auto known = index.find_name(row.name); version != 0 && known && known->uid == row.uid && known->version == version) return known;
-    return take(answer.parse());
+  RowPtr take(const kube::Answer& answer, std::string_view name) {
+    auto row = known(name, answer.version());
+    return row ? row : take(answer.parse());
   }
 
   RowPtr take(const json& object, bool on_client_thread = false) {
@@ -143,13 +149,13 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
     return row;
   }
 
-  void take_state(const json& config_map, uint64_t version) {
+  /// `data` of the ConfigMap; null or empty when there is none.
+  void take_state(const json& data, uint64_t version) {
     {
       std::lock_guard lock(mutex);
       if (version <= state_version && state_version != 0) return;
       state_version = version;
       shared_meta.clear();
-      const json data = config_map.value("data", json::object());
       for (const auto& [key, value] : data.items()) {
         if (value.is_string()) shared_meta[key] = value.get<std::string>();
       }
@@ -187,7 +193,7 @@ void ObjectStore::Impl::add_log_tail(const std::string& id, Cleanup cleanup, con
 
 RowPtr ObjectStore::Impl::write_stop(RowPtr row) {
   if (row->stop_asked) return row;
-  return take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, {{"spec", {{"stop", true}}}}), *row);
+  return take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, {{"spec", {{"stop", true}}}}), row->name);
 }
 
 void ObjectStore::Impl::write(const std::string& id, const StatusWrite& wanted) {
@@ -200,12 +206,12 @@ void ObjectStore::Impl::write(const std::string& id, const StatusWrite& wanted) 
     try {
       if (wanted.record && wanted.record->job.stop_requested && !wanted.record->timed_out && !row->deleting) row = write_stop(row);
       if (!row) return;
-      row = take(api.patch(run_resource(), name_of(*row, "status"), kube::PatchType::merge, patch_of(wanted, *row)), *row);
+      row = take(api.patch(run_resource(), name_of(*row, "status"), kube::PatchType::merge, patch_of(wanted, *row)), row->name);
       if (!row) return;
       if (wanted.drop_request) drop_request(*row);
       // Not later: a namespace that is removed now takes us with it, and nobody would let the Run go.
       if (row->record.job.ended() && row->held()) {
-        take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, false)), *row);
+        take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, false)), row->name);
       }
       return;
     } catch (const Error& e) {
@@ -237,11 +243,11 @@ void ObjectStore::Impl::drop_request(const RunRow& row) {
 bool ObjectStore::Impl::accept(const JobRecord& record, RowPtr row) {
   if (row->accepted) return false;
   try {
-    if (!row->held()) row = take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, true)), *row);
+    if (!row->held()) row = take(api.patch(run_resource(), name_of(*row), kube::PatchType::merge, finalizer_patch(*row, true)), row->name);
     if (!row) throw Error(Code::unavailable, "the Run makes no sense any more");
     take(api.patch(run_resource(), name_of(*row, "status"), kube::PatchType::merge,
                    clean(status_patch(record, false, *row, clock.unix_ms()))),
-         *row);
+         row->name);
     return true;
   } catch (const Error& e) {
     if (!kube::is_conflict(e)) throw;
@@ -251,7 +257,7 @@ bool ObjectStore::Impl::accept(const JobRecord& record, RowPtr row) {
 
 void ObjectStore::Impl::create(const JobRecord& record, const PendingRequest& pending) {
   NewRun made = new_run(record, pending, limits.objects);
-  const auto row = take(api.create(run_resource(), name_space, std::move(*made.run)).parse());
+  const auto row = take(api.create(run_resource(), name_space, std::move(*made.run)), record.job.pod_name());
   if (!row) throw Error(Code::internal, "the API server answered with a Run that makes no sense");
   for (auto& secret : made.secrets) {
     give(*secret, {run_api_version, "Run", row->name, row->uid});
@@ -303,9 +309,9 @@ void ObjectStore::begin() {
     if (impl->skipped) impl->skipped(std::string(name), "", e);
   });
   impl->state.on_change([impl](const kube::Change& change) {
-    if (change.now) impl->take_state(change.now->parse(), change.now->version());
+    if (change.now) impl->take_state(change.now->at("/data"), change.now->version());
     // Deleted by hand: nothing is frozen any more.
-    if (!change.now) impl->take_state(json::object(), change.before->version() + 1);
+    if (!change.now) impl->take_state({}, change.before->version() + 1);
   });
   for (auto* informer : {&impl->runs, &impl->state}) informer->start();
 }
@@ -385,7 +391,7 @@ void ObjectStore::ask_to_stop(const RunRow& row) {
 void ObjectStore::refuse(const RunRow& row, Phase phase, const std::string& reason, const std::string& message) {
   impl_->take(impl_->api.patch(run_resource(), impl_->name_of(row, "status"), kube::PatchType::merge,
                                clean(refusal_patch(phase, reason, base::scrub(message), row, impl_->clock.unix_ms()))),
-              row);
+              row.name);
 }
 
 void ObjectStore::explain(const RunRow& row, const std::string& message) {
@@ -393,13 +399,13 @@ void ObjectStore::explain(const RunRow& row, const std::string& message) {
   if (row.record.job.message == text) return;
   impl_->take(impl_->api.patch(run_resource(), impl_->name_of(row, "status"), kube::PatchType::merge,
                                clean({{"status", {{"phase", "Pending"}, {"message", text}, {"jobId", row.record.job.id}}}})),
-              row);
+              row.name);
 }
 
 void ObjectStore::let_go(const RunRow& row) {
   if (!row.held()) return;
   try {
-    impl_->take(impl_->api.patch(run_resource(), impl_->name_of(row), kube::PatchType::merge, finalizer_patch(row, false)), row);
+    impl_->take(impl_->api.patch(run_resource(), impl_->name_of(row), kube::PatchType::merge, finalizer_patch(row, false)), row.name);
   } catch (const Error& e) {
     if (!kube::is_not_found(e)) throw;
   }
@@ -538,7 +544,7 @@ void ObjectStore::set_meta(const std::string& key, const std::string& value) {
         answer = impl_->api.patch(config_map_resource(), name, kube::PatchType::merge, patch).parse();
       }
     }
-    impl_->take_state(answer, kube::version_number(answer.at("metadata").value("resourceVersion", "")));
+    impl_->take_state(answer.value("data", json()), kube::version_number(answer.at("metadata").value("resourceVersion", "")));
     return;
   }
   // "Can you be written again?": whether the server answers.

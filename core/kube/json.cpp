@@ -92,11 +92,20 @@ class Builder {
 
 constexpr base::JsonLimits answer_limits{64u << 20, 128, 4'000'000, true};
 
+/// A parser holds some multiple of the largest text it ever saw: a thread keeps one for texts of up to this size.
+constexpr size_t kept_parser_bytes = 16u << 10;
+
 bool parse_fast(std::string_view text, const base::JsonLimits& limits, ManagedFields managed, json& into) {
   if (text.size() > limits.bytes_max) return false;
-  dom::parser parser;  // not kept: it holds some multiple of the largest text it ever saw
+  thread_local dom::parser kept;
+  dom::parser large;
+  const bool small = text.size() <= kept_parser_bytes;
+  dom::parser& parser = small ? kept : large;
+  const size_t depth = limits.depth_max + 1;
+  if ((parser.capacity() < text.size() || parser.max_depth() != depth) &&
+      parser.allocate(small ? kept_parser_bytes : text.size(), depth) != simdjson::SUCCESS)
+    return false;
   dom::element root;
-  if (parser.allocate(text.size(), limits.depth_max + 1) != simdjson::SUCCESS) return false;
   if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS) return false;
   return Builder(limits, managed).build(root, into, Place::top);
 }

@@ -150,6 +150,35 @@ void copy(ondemand::object object, const Node& node, std::string& out, Meta& met
   out += '}';
 }
 
+constexpr base::JsonLimits object_limits{16u << 20, 128, 2'000'000, true};
+
+/// For looking into texts. A thread keeps one for texts of up to kept_bytes: it holds some multiple of the largest that it ever saw.
+constexpr size_t kept_bytes = 16u << 10;
+
+/// Keys of these are written as they are; others may be written in another way, which simdjson does not look for.
+constexpr std::string_view plain_in_pointers = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/~-_.";
+
+class Looking {
+ public:
+  nlohmann::json at(std::string_view json, std::string_view pointer) {
+    text_.reserve(json.size() + simdjson::SIMDJSON_PADDING);
+    text_ = json;
+    ondemand::document document;
+    ondemand::value there;
+    if (parser_.iterate(text_.data(), text_.size(), text_.capacity()).get(document) != simdjson::SUCCESS) {
+      throw Error(Code::data_loss, "a cached object cannot be read");
+    }
+    if (document.at_pointer(pointer).get(there) != simdjson::SUCCESS) return nullptr;
+    std::string_view plain;
+    if (there.type() == ondemand::json_type::string && there.get_string().get(plain) == simdjson::SUCCESS) return plain;
+    return parse_answer(raw_of(there), object_limits);
+  }
+
+ private:
+  std::string text_;
+  ondemand::parser parser_;
+};
+
 std::string text_in(simdjson::simdjson_result<ondemand::value> value) {
   std::string_view text;
   return value.get_string().get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
@@ -186,7 +215,18 @@ std::string_view Object::name() const {
 }
 
 nlohmann::json Object::parse() const {
-  return parse_answer(json(), {16u << 20, 128, 2'000'000, true});
+  return parse_answer(json(), object_limits);
+}
+
+nlohmann::json Object::at(std::string_view pointer) const {
+  if (pointer.find_first_not_of(plain_in_pointers) != std::string_view::npos) {
+    const auto whole = parse();
+    const nlohmann::json::json_pointer where{std::string(pointer)};
+    return whole.contains(where) ? whole.at(where) : nlohmann::json();
+  }
+  thread_local Looking kept;
+  if (json().size() <= kept_bytes) return kept.at(json(), pointer);
+  return Looking().at(json(), pointer);
 }
 
 uint64_t version_number(std::string_view text) {

@@ -28,10 +28,11 @@ std::optional<Change> ObjectCache::put(ObjectPtr object) {
   found->second.list = list_;
   const ObjectPtr before = found->second.object;
   if (older(object->version(), before->version()) || object->resource_version() == before->resource_version()) return std::nullopt;
+  const auto next = std::next(found);
   auto node = entries_.extract(found);
-  node.key() = object->key();
+  node.key() = object->key();  // of the same text, but it lives in the object
   node.mapped().object = object;
-  entries_.insert(std::move(node));
+  entries_.insert(next, std::move(node));
   return Change{before, std::move(object)};
 }
 

@@ -69,6 +69,29 @@ TEST_CASE("escapes and unusual values go through unchanged") {
   CHECK(parse(text)->parse() == json::parse(text));
 }
 
+TEST_CASE("a part of an object is what the whole has there") {
+  const auto check = [](const ObjectPtr& object, std::initializer_list<const char*> pointers) {
+    const auto whole = object->parse();
+    for (const char* pointer : pointers) {
+      INFO(pointer);
+      const json::json_pointer where{std::string(pointer)};
+      CHECK(object->at(pointer) == (whole.contains(where) ? whole.at(where) : json()));
+    }
+  };
+  check(parse(pod),
+        {"", "/kind", "/metadata", "/metadata/labels/x", "/metadata/annotations/keep~1me", "/spec/containers", "/spec/containers/0/image",
+         "/status/podIP", "/status/none", "/none/of/it", "/spec/containers/1", "/kind/below", "/spec/containers/name"});
+  const auto odd =
+      parse(R"({"metadata":{"name":"a","resourceVersion":"1"},"s":{"q\"\\uote":"line\nü\u0041","n":-1.5e300,"i":7,"z":-7,"b":[true,null,{}],
+                             "tilde~":1,"\u003ctag":"t","":"empty"}})");
+  check(odd, {"/s", "/s/q\"\\uote", "/s/n", "/s/i", "/s/z", "/s/b", "/s/b/1", "/s/b/2", "/s/tilde~0", "/s/<tag", "/s/"});
+  CHECK(odd->at("/s/q\"\\uote") == "line\nüA");
+  CHECK(odd->at("/s/<tag") == "t");
+  const auto large =
+      parse(R"({"metadata":{"name":"a","resourceVersion":"1"},"data":{"long":")" + std::string(100'000, 'x') + R"(","after":"y"}})");
+  check(large, {"/data/long", "/data/after", "/data"});
+}
+
 TEST_CASE("what is no object is refused with words") {
   for (const char* text :
        {"[]", "12", "{", R"({"metadata":{}})", R"({"metadata":{"name":"a"}})", R"({"metadata":[]})",
