@@ -12,8 +12,9 @@ namespace {
 
 constexpr milliseconds back_off_first{200}, back_off_max{10'000};
 constexpr uint64_t remember_every_bytes = 4u << 20;  ///< nodes rotate at 10 MiB as a rule
-constexpr unsigned failures_of_ended_max = 8;        ///< some 20 s
-constexpr unsigned unread_told_at = 4;               ///< some 5 s
+constexpr unsigned failures_of_ended_max = 8;        ///< some 40 s
+constexpr unsigned unread_of_ended_max = 3;          ///< some 3 s, like the next one
+constexpr unsigned unread_told_at = 4;
 
 }  // namespace
 
@@ -140,11 +141,14 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
     operation_.reset();
     const bool unread = !error && lines_.unread();
     const bool ended = pod_.ended() || pod_.container_ended;
-    const bool gone = error ? error->code() == Code::not_found : lines_.container_gone() || (unread && ended);
+    // That a stream which began before the end could not be read on says nothing about the next one.
+    const bool unread_to_the_end = unread && ended && whole_ && unread_ >= unread_of_ended_max;
+    const bool gone = error ? error->code() == Code::not_found : lines_.container_gone() || unread_to_the_end;
     // API servers end a stream properly, too, when they lose the node in the middle of it: what a stream ends with is the log's end only if
     // it reached the place from which we went on, and brought nothing new.
     const bool short_of_place = !error && !unread && !lines_.caught_up();
     if (!error && !unread && !short_of_place) read_cleanly_ = true;
+    if (unread && lines_.offset() != began_at_) read_cleanly_ = false;
     if (!error && !unread && whole_ && !short_of_place && lines_.offset() == began_at_) {
       complete_ = true;
     } else if (gone) {
@@ -153,7 +157,7 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
       if (failures_ > 0 || !read_cleanly_) failure_.emplace(Code::not_found, "the pod's log is not there any more");
     } else if (unread) {
       // No fault of the stream: either the pod's end is told in a moment, or the node reads it again.
-      if (++unread_ == unread_told_at) unread_for_long = lines_.unread_words();
+      if (++unread_ == unread_told_at && !std::exchange(unread_told_, true)) unread_for_long = lines_.unread_words();
       if (unread_ > failures_of_ended_max && !follow_) {
         complete_ = true;
         failure_.emplace(Code::unavailable, "the node cannot read the log of the container: " + lines_.unread_words());

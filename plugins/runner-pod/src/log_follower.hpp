@@ -58,7 +58,8 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   std::optional<sdk::Operation> operation_;
   bool whole_ = false;                  ///< the container had ended when the stream began: its end is the log's
   uint64_t began_at_ = 0;               ///< offset when the stream began
-  bool read_cleanly_ = false;           ///< the last stream that ended without an error had all that there was
+  bool read_cleanly_ = false;           ///< the last stream that brought anything ended without an error, with all that there was
+  bool unread_told_ = false;            ///< once is enough
   bool complete_ = false;               ///< nothing more comes
   std::optional<Error> failure_;        ///< of the whole call, told when all is flushed
   unsigned failures_ = 0, unread_ = 0;  ///< streams in a row that broke, and that the node could not read the log for

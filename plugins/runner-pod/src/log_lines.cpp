@@ -18,7 +18,12 @@ constexpr std::string_view unread_beginnings[] = {"unable to retrieve container 
                                                   "failed to try resolving symlinks in path ",
                                                   "failed to open log file ",
                                                   "failed to read log file ",
+                                                  "failed to seek ",
+                                                  "failed to reset seek ",
+                                                  "failed to tail ",
+                                                  "failed to get parse function: ",
                                                   "failed to create fsnotify watcher: ",
+                                                  "failed to watch file ",
                                                   "failed to watch directory ",
                                                   "rpc error: "};
 
@@ -66,6 +71,11 @@ void LogLines::begin_line(std::vector<LogPiece>& pieces) {
   const auto prefix = std::exchange(prefix_, {});
   line_ns_ = unix_ns(prefix);
   passing_over_ = false;
+  // A kubelet's words end a stream. With a line behind it, it was the rest of one that began before the time from which we asked.
+  if (line_ns_) {
+    unread_ = container_gone_ = false;
+    unread_words_.clear();
+  }
   if (anchor_ && line_ns_) look_for_anchor(pieces);
   judging_ = !line_ns_;  // no timestamp: words of the server's own
   if (judging_) content(prefix, pieces);

@@ -172,6 +172,19 @@ TEST_CASE("that the node cannot read a log is no line of it, and where to go on 
   }
 }
 
+TEST_CASE("the rest of a line that began before the time asked from is none of the node's words") {
+  for (size_t step = 0; step < 40; ++step) {
+    LogLines lines(0, std::nullopt);
+    lines.begin_stream();
+    CHECK(fed(lines, stamp(1, 900) + "waiting done\n" + stamp(2, 5) + "two\n", step) == "waiting done\ntwo\n");
+    lines.begin_stream();
+    CHECK(fed(lines, " done\n" + stamp(2, 5) + "two\n" + stamp(3) + "new\n", step) == "new\n");
+    CHECK_FALSE(lines.unread());
+    CHECK(lines.unread_words().empty());
+    CHECK(lines.caught_up());
+  }
+}
+
 TEST_CASE("that the container has gone is no line of its log") {
   const std::string gone = "rpc error: code = NotFound desc = an error occurred when try to find container \"5b1b88dd\": not found";
   for (size_t step = 0; step < 40; ++step) {
