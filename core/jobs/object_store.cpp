@@ -1,6 +1,7 @@
 #include "core/jobs/object_store.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -80,7 +81,9 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
   mutable std::mutex owner_mutex;  ///< held while `holds` is asked
   std::function<bool()> holds;
 
-  std::mutex telling;  ///< held while somebody is told of a change
+  std::mutex moving;                             // of the index as a writer, and of what follows
+  std::deque<std::pair<RowPtr, RowPtr>> untold;  ///< before and after; null = not there
+  std::mutex telling;                            ///< held while somebody is told of a change
   bool stopped = false;
   bool begun = false;
 
@@ -105,12 +108,26 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
       if (!known(change.now->name(), change.now->version())) take(change.now->parse(), true);
       return;
     }
-    if (const auto row = index.remove(change.before->name(), change.before->uid()); row) tell(row, nullptr);
+    {
+      std::lock_guard lock(moving);
+      if (auto row = index.remove(change.before->name(), change.before->uid())) untold.emplace_back(std::move(row), nullptr);
+    }
+    tell_all();
   }
 
-  void tell(const RowPtr& before, const RowPtr& now) {
-    std::lock_guard lock(telling);
-    if (!stopped && changed) changed(before, now);
+  /// On the client's thread. Every step is told, and in the order in which the index took them, whoever brought them.
+  void tell_all() {
+    for (;;) {
+      std::pair<RowPtr, RowPtr> step;
+      {
+        std::lock_guard lock(moving);
+        if (untold.empty()) return;
+        step = std::move(untold.front());
+        untold.pop_front();
+      }
+      std::lock_guard lock(telling);
+      if (!stopped && changed) changed(step.first, step.second);
+    }
   }
 
   /// The Run at just this version; null when another one is known. No two objects, nor states of one, have the same.
@@ -135,17 +152,19 @@ struct ObjectStore::Impl : std::enable_shared_from_this<Impl> {
       if (skipped) skipped(metadata.value("name", ""), metadata.value("uid", ""), e);
       return nullptr;
     }
-    auto taken = index.put(row);
-    if (!taken || !changed) return row;
-    if (on_client_thread) {
-      tell(taken->before, row);
-      return row;
+    {
+      std::lock_guard lock(moving);
+      auto taken = index.put(row);
+      if (!taken) return row;
+      untold.emplace_back(std::move(taken->before), row);
     }
-    client->after(std::chrono::milliseconds(0), [weak = weak_from_this(), before = std::move(taken->before), row] {
-      const auto self = weak.lock();
-      // A newer one has been told of meanwhile: that one told all.
-      if (self && self->index.find_name(row->name) == row) self->tell(before, row);
-    });
+    if (on_client_thread) {
+      tell_all();
+    } else {
+      client->after(std::chrono::milliseconds(0), [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->tell_all();
+      });
+    }
     return row;
   }
 
