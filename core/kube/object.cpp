@@ -165,13 +165,16 @@ class Looking {
     text_ = json;
     ondemand::document document;
     ondemand::value there;
-    if (parser_.iterate(text_.data(), text_.size(), text_.capacity()).get(document) != simdjson::SUCCESS) {
-      throw Error(Code::data_loss, "a cached object cannot be read");
+    if (const auto error = parser_.iterate(text_.data(), text_.size(), text_.capacity()).get(document)) {
+      throw malformed(simdjson::error_message(error));
     }
     if (document.at_pointer(pointer).get(there) != simdjson::SUCCESS) return nullptr;
-    std::string_view plain;
-    if (there.type() == ondemand::json_type::string && there.get_string().get(plain) == simdjson::SUCCESS) return plain;
-    return parse_answer(raw_of(there), object_limits);
+    try {
+      if (there.type() == ondemand::json_type::string) return std::string_view(there.get_string());
+      return parse_answer(raw_of(there), object_limits);
+    } catch (const simdjson::simdjson_error& e) {
+      throw malformed(e.what());
+    }
   }
 
  private:

@@ -111,8 +111,13 @@ std::string connection_url(const ClusterConfig& config) {
 }
 
 ServerAddress::ServerAddress(const std::string& url) : parsed_(curl_library().url()), base_path_(path_of(url)) {
-  if (curl_library().url_set(parsed_, CURLUPART_URL, url.c_str(), 0) == CURLUE_OK) return;
-  curl_library().url_cleanup(parsed_);
+  const auto& curl = curl_library();
+  const bool right = curl.url_set(parsed_, CURLUPART_URL, url.c_str(), 0) == CURLUE_OK;
+  char* zone = nullptr;  // libcurl 7.88 loses an IPv6 address's when it copies
+  const bool zoned = curl.url_get(parsed_, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK;
+  curl.free(zone);
+  if (right && !zoned) return;
+  curl.url_cleanup(parsed_);
   parsed_ = nullptr;
 }
 

@@ -60,6 +60,7 @@ TEST_CASE("a request's address is the server's with its path and query") {
   CHECK(led_to("https://[::1]:6443", "/api", "?a=b%2cc&d=") == "https://[::1]:6443/api?a=b%2cc&d=");
   CHECK(led_to("http://host/k8s/clusters/c-1", "/api/v1/pods", "?watch=true") == "http://host/k8s/clusters/c-1/api/v1/pods?watch=true");
   CHECK(ServerAddress("no address").to("/api", "") == nullptr);
+  CHECK(ServerAddress("https://[fe80::1%25eth0]:6443").to("/api", "") == nullptr);
 
   ClusterConfig config;
   config.server = "https://10.0.0.1:6443/k8s/clusters/c-1";
