@@ -51,7 +51,7 @@ bool LogFollower::pod_changed(const PodState& pod) {
   {
     const std::lock_guard lock(mutex_);
     if (state_ == State::ended) return true;
-    pod_ = pod;
+    const bool had_ended = pod_.ended() || pod_.container_ended;
     const bool ended = pod.ended() || pod.container_ended;
     if (state_ == State::waiting && (pod.container_began || ended || !follow_)) {
       now = true;
@@ -61,7 +61,8 @@ bool LogFollower::pod_changed(const PodState& pod) {
         state_ = State::pausing;
       }
     }
-    if (state_ == State::pausing && ended && !complete_) now = true;
+    if (state_ == State::pausing && ended && !had_ended && !complete_) now = true;
+    pod_ = pod;
   }
   if (!now) return false;
   bool complete = false;
@@ -82,7 +83,9 @@ void LogFollower::open() {
     if (state_ == State::ended || state_ == State::streaming || complete_) return;
     state_ = State::streaming;
     stream = ++stream_;
-    whole_ = !follow_ || pod_.container_ended || pod_.ended();
+    const bool whole = !follow_ || pod_.container_ended || pod_.ended();
+    if (whole && !whole_) unread_ = 0;  // counted anew: what follow streams met says nothing about these
+    whole_ = whole;
     follow = !whole_;
     lines_.begin_stream();
     since = lines_.since();
@@ -154,13 +157,18 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
     } else if (gone) {
       // Nothing can be read any more. What was read to a proper end before is all that there was.
       complete_ = true;
-      if (failures_ > 0 || !read_cleanly_) failure_.emplace(Code::not_found, "the pod's log is not there any more");
+      if (failures_ > 0 || !read_cleanly_) {
+        failure_ =
+            unread_to_the_end ? Error(Code::unavailable, unread_for_good()) : Error(Code::not_found, "the pod's log is not there any more");
+      }
     } else if (unread) {
+      // More may have been written since than was read.
+      if (!ended && unread_ >= unread_of_ended_max) read_cleanly_ = false;
       // No fault of the stream: either the pod's end is told in a moment, or the node reads it again.
       if (++unread_ == unread_told_at && !std::exchange(unread_told_, true)) unread_for_long = lines_.unread_words();
       if (unread_ > failures_of_ended_max && !follow_) {
         complete_ = true;
-        failure_.emplace(Code::unavailable, "the node cannot read the log of the container: " + lines_.unread_words());
+        failure_.emplace(Code::unavailable, unread_for_good());
       }
     } else if (error || short_of_place) {
       ++failures_;
@@ -169,12 +177,16 @@ void LogFollower::stream_ended(std::optional<Error> error, uint64_t stream) {
         failure_ = error ? std::move(error) : Error(Code::data_loss, "the log ends before what was read of it");
       }
     } else {
-      failures_ = 0;
+      failures_ = unread_ = 0;
     }
     done = complete_;
   }
   if (!unread_for_long.empty()) means_.unread(unread_for_long);
   done ? pump() : pause();
+}
+
+std::string LogFollower::unread_for_good() const {
+  return "the node cannot read the log of the container: " + lines_.unread_words();
 }
 
 /// The stream ended before the container, or so it seems: its end is told in a moment, or the stream goes on.

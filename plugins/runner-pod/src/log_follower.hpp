@@ -46,6 +46,7 @@ class LogFollower : public std::enable_shared_from_this<LogFollower> {
   bool flush();
   void finish(std::optional<Error> error);
   void pause();
+  std::string unread_for_good() const;
 
   const LogsCall call_;
   const std::string job_;

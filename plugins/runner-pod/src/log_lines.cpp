@@ -71,8 +71,9 @@ void LogLines::begin_line(std::vector<LogPiece>& pieces) {
   const auto prefix = std::exchange(prefix_, {});
   line_ns_ = unix_ns(prefix);
   passing_over_ = false;
-  // A kubelet's words end a stream. With a line behind it, it was the rest of one that began before the time from which we asked.
-  if (line_ns_) {
+  // A kubelet's words end a stream. With a line behind it, it was the rest of one that began before the time from which we asked, or is a
+  // line of a log without timestamps.
+  if (line_ns_ || !place_) {
     unread_ = container_gone_ = false;
     unread_words_.clear();
   }
