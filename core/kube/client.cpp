@@ -49,8 +49,7 @@ std::string_view outcome_of(const Transfer& transfer) {
 }  // namespace
 
 struct Client::Impl {
-  Impl(ClusterConfig config, ClientLimits limits)
-      : settings{config, limits}, credentials(std::move(config)), address(connection_url(settings.config)) {}
+  Impl(ClusterConfig config, ClientLimits limits) : settings{config, limits}, credentials(std::move(config)) {}
 
   void start_thread();  // with the lock held
   template <class Handler>
@@ -58,7 +57,8 @@ struct Client::Impl {
   void wake();
   void begin_here();
   bool on_thread() const { return thread_of == &untold; }
-  void recycle(CURL*);
+  std::unique_ptr<Handle> handle_for(std::shared_ptr<const Identity>);
+  void recycle(std::unique_ptr<Handle>);
   void run();
   bool more();
   void take_orders();
@@ -100,8 +100,7 @@ struct Client::Impl {
   std::mutex at_work;
   std::map<Id, TransferPtr> active;
   std::vector<std::pair<TransferPtr, Error>> stillborn;
-  const ServerAddress address;
-  std::vector<CURL*> spare;
+  std::vector<std::unique_ptr<Handle>> spare;
   Untold untold;
   std::vector<TransferPtr> unauthenticated;  // until credentials are there
   bool refreshing = false;
@@ -342,11 +341,10 @@ void Client::Impl::begin(TransferPtr transfer) {
     unauthenticated.push_back(std::move(transfer));
     return;
   }
-  if (transfer->easy() == nullptr && !spare.empty()) {
-    transfer->use(spare.back());
-    spare.pop_back();
-  }
-  if (!transfer->prepare(std::move(identity), address) || curl_library().multi_add_handle(poller->multi(), transfer->easy()) != CURLM_OK) {
+  try {
+    transfer->prepare(handle_for(std::move(identity)));
+    if (curl_library().multi_add_handle(poller->multi(), transfer->easy()) != CURLM_OK) throw std::bad_alloc();
+  } catch (const std::bad_alloc&) {
     Error error(Code::resource_exhausted, transfer->where() + ": no memory for it");
     stillborn.emplace_back(std::move(transfer), std::move(error));
     return;
@@ -413,14 +411,17 @@ void Client::Impl::end(TransferPtr transfer, const Error* error) {
   });
 }
 
-void Client::Impl::recycle(CURL* easy) {
-  if (easy == nullptr) return;
-  if (spare.size() < handles_spare_max) {
-    curl_library().easy_reset(easy);  // it looks at nothing of the transfer any more
-    spare.push_back(easy);
-  } else {
-    curl_library().easy_cleanup(easy);
+std::unique_ptr<Handle> Client::Impl::handle_for(std::shared_ptr<const Identity> identity) {
+  while (!spare.empty()) {
+    auto one = std::move(spare.back());
+    spare.pop_back();
+    if (one->identity() == identity) return one;
   }
+  return std::make_unique<Handle>(settings, std::move(identity));
+}
+
+void Client::Impl::recycle(std::unique_ptr<Handle> handle) {
+  if (handle && spare.size() < handles_spare_max) spare.push_back(std::move(handle));
 }
 
 void Client::Impl::run_timers() {
@@ -516,7 +517,7 @@ void Client::Impl::end_all() {
   }
   auto waiting = std::move(unauthenticated);
   for (auto& transfer : waiting) end(std::move(transfer), &error);
-  for (CURL* easy : std::exchange(spare, {})) curl_library().easy_cleanup(easy);
+  spare.clear();
 }
 
 }  // namespace operon::kube

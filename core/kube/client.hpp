@@ -50,7 +50,7 @@ struct Response {
   static constexpr size_t body_padding = 64;
 
   int status = 0;
-  Headers headers;  ///< names in lower case
+  std::string retry_after;  ///< the header's value; empty without one
   std::string body;
 };
 

@@ -10,9 +10,9 @@
 #include "core/base/json.hpp"
 #include "core/base/text.hpp"
 #include "core/kube/backoff.hpp"
+#include "core/kube/handle.hpp"
 #include "core/kube/resource.hpp"
 #include "core/kube/status.hpp"
-#include "core/kube/transfer.hpp"
 #include "core/kube/websocket.hpp"
 #include "core/net/curl_library.hpp"
 
@@ -34,18 +34,12 @@ class Session {
       : what_("exec in " + request.name_space + "/" + request.pod),
         stop_(stop),
         settings_{client.config(), {}},
-        identity_(client.identity()),
+        handle_(settings_, client.identity()),
         deadline_(steady_clock::now() + request.timeout) {
-    const auto path = Resource{"", "v1", "pods"}.path(request.name_space, request.pod, "exec") + query_of(request);
-    easy_ = curl_library().easy_init();
-    if (easy_ == nullptr) throw Error(Code::resource_exhausted, what_ + ": no memory for it");
-    names_ = prepare_connection(easy_, settings_, *identity_, path);
+    const auto path = Resource{"", "v1", "pods"}.path(request.name_space, request.pod, "exec"), query = query_of(request);
+    handle_.lead_to(path, query);
     connect();
-    upgrade(path);
-  }
-  ~Session() {
-    if (easy_ != nullptr) curl_library().easy_cleanup(easy_);
-    curl_library().slist_free_all(names_.connect_to);
+    upgrade(path + query);
   }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -92,19 +86,16 @@ class Session {
 
   void connect() {
     const auto& curl = curl_library();
-    char words[CURL_ERROR_SIZE] = {};
     const auto left = std::chrono::duration_cast<milliseconds>(deadline_ - steady_clock::now()).count();
-    curl.easy_setopt(easy_, CURLOPT_ERRORBUFFER, words);
-    curl.easy_setopt(easy_, CURLOPT_CONNECT_ONLY, 1L);
-    curl.easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    curl.easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<int64_t>(left, 1)));
-    const CURLcode code = curl.easy_perform(easy_);
-    curl.easy_setopt(easy_, CURLOPT_ERRORBUFFER, nullptr);
+    curl.easy_setopt(handle_.easy(), CURLOPT_CONNECT_ONLY, 1L);
+    curl.easy_setopt(handle_.easy(), CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    curl.easy_setopt(handle_.easy(), CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<int64_t>(left, 1)));
+    const CURLcode code = curl.easy_perform(handle_.easy());
     if (code != CURLE_OK) {
-      const std::string why = words[0] != 0 ? base::printable(words) : curl.easy_strerror(code);
+      const std::string why = handle_.trouble().empty() ? curl.easy_strerror(code) : base::printable(handle_.trouble());
       throw Error(Code::unavailable, what_ + ": " + why).with_reason("NotSent");
     }
-    curl.easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &socket_);
+    curl.easy_getinfo(handle_.easy(), CURLINFO_ACTIVESOCKET, &socket_);
   }
 
   void upgrade(const std::string& path) {
@@ -113,7 +104,7 @@ class Session {
     std::string head = "GET " + base_path() + path + " HTTP/1.1\r\nHost: " + server +
                        "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key +
                        "\r\nSec-WebSocket-Protocol: v5.channel.k8s.io, v4.channel.k8s.io\r\nUser-Agent: operon/" OPERON_VERSION_TEXT "\r\n";
-    if (!identity_->authorization.empty()) head += "Authorization: " + identity_->authorization + "\r\n";
+    if (!handle_.identity()->authorization.empty()) head += "Authorization: " + handle_.identity()->authorization + "\r\n";
     send_all(head + "\r\n");
     std::string answer;
     size_t end = 0;
@@ -164,7 +155,7 @@ class Session {
     char buffer[16'384];
     while (true) {
       size_t n = 0;
-      const CURLcode code = curl_library().easy_recv(easy_, buffer, sizeof buffer, &n);
+      const CURLcode code = curl_library().easy_recv(handle_.easy(), buffer, sizeof buffer, &n);
       if (code == CURLE_AGAIN) {
         wait(POLLIN);
         continue;
@@ -177,7 +168,7 @@ class Session {
   void send_all(std::string_view bytes) {
     while (!bytes.empty()) {
       size_t n = 0;
-      const CURLcode code = curl_library().easy_send(easy_, bytes.data(), bytes.size(), &n);
+      const CURLcode code = curl_library().easy_send(handle_.easy(), bytes.data(), bytes.size(), &n);
       if (code == CURLE_AGAIN) {
         wait(POLLOUT);
         continue;
@@ -194,10 +185,8 @@ class Session {
   const std::string what_;
   const std::function<bool()>& stop_;
   const TransferSettings settings_;
-  const std::shared_ptr<const Identity> identity_;
+  Handle handle_;
   const steady_clock::time_point deadline_;
-  CURL* easy_ = nullptr;
-  TlsNames names_;
   curl_socket_t socket_ = CURL_SOCKET_BAD;
   bool v5_ = false;
   WebsocketReader reader_;

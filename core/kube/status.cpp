@@ -100,10 +100,8 @@ Error make(int status, const json& body, std::string_view raw, const std::string
 
 Error error_of(const Response& response, const std::string& what) {
   Error error = make(response.status, parse_status(response.body), response.body, what);
-  const auto header =
-      std::find_if(response.headers.begin(), response.headers.end(), [](const auto& h) { return h.first == "retry-after"; });
   int64_t seconds = 0;
-  if (header != response.headers.end()) std::from_chars(header->second.data(), header->second.data() + header->second.size(), seconds);
+  std::from_chars(response.retry_after.data(), response.retry_after.data() + response.retry_after.size(), seconds);
   if (seconds > 0) return std::move(error).with_retry_after_ms(std::min(seconds, retry_after_s_max) * 1000);
   return error;
 }

@@ -11,15 +11,9 @@
 #include <vector>
 
 #include "core/kube/client.hpp"
-#include "core/kube/credentials.hpp"
+#include "core/kube/handle.hpp"
 
 namespace operon::kube {
-
-/// What every transfer of a client shares.
-struct TransferSettings {
-  ClusterConfig config;
-  ClientLimits limits;
-};
 
 /// Streams that libcurl had something for on a thread that is not the client's: it tells them. Under the lock of the multi handle.
 struct Untold {
@@ -32,33 +26,6 @@ inline thread_local const Untold* thread_of = nullptr;
 /// Throws Error(invalid_argument) for a method, path or header that cannot be sent.
 void check(const Request&);
 
-/// What both ways to a server have in common: trust, identity, proxy, the name to expect. `url_path` begins with a slash. The identity must
-/// stay as long as the handle is used; what is returned must be kept for as long, too.
-struct TlsNames {
-  std::string url, host_header;
-  curl_slist* connect_to = nullptr;
-};
-TlsNames prepare_connection(CURL*, const TransferSettings&, const Identity&, const std::string& url_path);
-
-/// What a request's path is appended to. With tls-server-name the host is that one: prepare_connection() leads it to the server.
-std::string connection_url(const ClusterConfig&);
-
-/// Where a server is, taken apart once: libcurl does it for each request otherwise, which is a tenth of what a request costs. Not
-/// thread-safe.
-class ServerAddress {
- public:
-  explicit ServerAddress(const std::string& url);
-  ~ServerAddress();
-  ServerAddress(const ServerAddress&) = delete;
-  ServerAddress& operator=(const ServerAddress&) = delete;
-  /// A copy, for curl_url_cleanup, that leads to this path and query ("?..." or empty); null when libcurl cannot take it apart.
-  CURLU* to(const std::string& path, const std::string& query) const;
-
- private:
-  CURLU* parsed_;
-  std::string base_path_;
-};
-
 /// Belongs to whoever has the lock of the multi handle once begun; what it tells is told on the client's thread alone. Not movable: libcurl
 /// knows its address.
 class Transfer {
@@ -70,18 +37,17 @@ class Transfer {
   Transfer& operator=(const Transfer&) = delete;
 
   Client::Id id() const { return id_; }
-  CURL* easy() const { return easy_; }
+  CURL* easy() const { return handle_->easy(); }  ///< prepared
   bool is_stream() const { return stream_; }
   const std::string& method() const { return request_.method; }
   std::chrono::steady_clock::time_point deadline() const { return deadline_; }
   std::chrono::steady_clock::time_point began() const { return began_; }
-  const std::shared_ptr<const Identity>& identity() const { return identity_; }
+  const std::shared_ptr<const Identity>& identity() const { return handle_->identity(); }  ///< prepared
 
-  /// A handle that was used before, as easy_reset leaves it. Without one prepare() makes one.
-  void use(CURL* spare) { easy_ = spare; }
-  CURL* release() { return std::exchange(easy_, nullptr); }
-  /// Makes the handle ready. False when libcurl has no memory for it.
-  bool prepare(std::shared_ptr<const Identity>, const ServerAddress&);
+  /// Makes the handle ready for this request, and keeps it until release().
+  void prepare(std::unique_ptr<Handle>);
+  /// Null when it was not prepared.
+  std::unique_ptr<Handle> release() { return std::move(handle_); }
   /// Hands on what came on another thread. False: its reader has no room for it; it is handed on again at resume().
   bool tell();
   /// libcurl is done. False: the server refused the identity for the first time; prepare() with a fresh one and go on.
@@ -102,7 +68,7 @@ class Transfer {
   static size_t on_header(char*, size_t, size_t, void*);
   size_t take(std::string_view);
   bool tell(std::string_view);
-  void set_request(const std::string& host_header);
+  void set_request();
   Error failure(CURLcode) const;
 
   const Client::Id id_;
@@ -114,11 +80,8 @@ class Transfer {
   Untold& untold_;
   std::string late_;  ///< came on another thread
   const std::chrono::steady_clock::time_point began_, deadline_;
-  std::shared_ptr<const Identity> identity_;
-  CURL* easy_ = nullptr;
-  CURLU* address_ = nullptr;
-  curl_slist *sent_headers_ = nullptr, *connect_to_ = nullptr;
-  char error_text_[CURL_ERROR_SIZE] = {};
+  std::unique_ptr<Handle> handle_;
+  curl_slist* sent_headers_ = nullptr;
   Response response_;
   std::optional<Error> error_;
   size_t header_bytes_ = 0;

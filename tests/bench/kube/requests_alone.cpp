@@ -25,7 +25,7 @@
 #include "core/base/ids.hpp"
 #include "core/jobs/run_object.hpp"
 #include "core/kube/api.hpp"
-#include "core/kube/transfer.hpp"
+#include "core/kube/handle.hpp"
 #include "core/net/curl_library.hpp"
 #include "tests/bench/kube/cost.hpp"
 
@@ -60,17 +60,20 @@ void patch(CURL* easy, const std::string& body) {
 }
 
 /// A libcurl handle of its own, with its own connection.
-CURL* handle(const kube::Client& client, const kube::Identity& identity, const std::string& path, const char* content_type) {
-  const auto& curl = operon::net::curl_library();
-  static const kube::TransferSettings settings{client.config(), {}};  // its handles look at it as long as they live
-  CURL* easy = curl.easy_init();
-  kube::prepare_connection(easy, settings, identity, path);
-  curl_slist* headers = content_type ? curl.slist_append(nullptr, content_type) : nullptr;
-  if (!identity.authorization.empty()) headers = curl.slist_append(headers, ("Authorization: " + identity.authorization).c_str());
-  curl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-  curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-  return easy;
-}
+struct OwnHandle : kube::Handle {
+  OwnHandle(const kube::TransferSettings& settings, std::shared_ptr<const kube::Identity> identity, const std::string& path,
+            const std::string& query, const char* content_type)
+      : Handle(settings, std::move(identity)) {
+    const auto& curl = operon::net::curl_library();
+    lead_to(path, query);
+    if (content_type != nullptr) headers = curl.slist_append(headers, content_type);
+    const auto& authorization = this->identity()->authorization;
+    if (!authorization.empty()) headers = curl.slist_append(headers, ("Authorization: " + authorization).c_str());
+    curl.easy_setopt(easy(), CURLOPT_HTTPHEADER, headers);
+    curl.easy_setopt(easy(), CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  }
+  curl_slist* headers = nullptr;  // as long as the program
+};
 
 /// When each mark of a written status was first among the bytes of a watch.
 struct Seen {
@@ -143,18 +146,18 @@ json write(const std::vector<std::string>& arguments, bool watched) {
   kube::Client client(bench::cluster());
   const Place place(client, arguments.at(0));
   const auto identity = client.identity();
-  CURL* easy = handle(client, *identity, place.status_path, "Content-Type: application/merge-patch+json");
+  const kube::TransferSettings settings{client.config(), {}};
+  const OwnHandle writing(settings, identity, place.status_path, "", "Content-Type: application/merge-patch+json");
+  CURL* easy = writing.easy();
   curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PATCH");
   curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, &ignore);
 
   Seen seen(count);
+  const OwnHandle watching(settings, identity, place.watch_path, "?watch=true&resourceVersion=" + place.version, nullptr);
+  curl.easy_setopt(watching.easy(), CURLOPT_WRITEFUNCTION, &Seen::on_bytes);
+  curl.easy_setopt(watching.easy(), CURLOPT_WRITEDATA, &seen);
   std::thread watcher;
-  if (watched) {
-    CURL* watching = handle(client, *identity, place.watch_path + "?watch=true&resourceVersion=" + place.version, nullptr);
-    curl.easy_setopt(watching, CURLOPT_WRITEFUNCTION, &Seen::on_bytes);
-    curl.easy_setopt(watching, CURLOPT_WRITEDATA, &seen);
-    watcher = std::thread([&curl, watching] { curl.easy_perform(watching); });
-  }
+  if (watched) watcher = std::thread([&] { curl.easy_perform(watching.easy()); });
   std::vector<double> began(count), answered(count);
   const double spent = paced(count, seen, began, [&](size_t i, const std::string& body) {
     patch(easy, body);

@@ -86,6 +86,19 @@ TEST_CASE("a token that has rotated is read again when the old one is refused, a
   std::filesystem::remove(file);
 }
 
+TEST_CASE("once another token is in the file, no request shows the one before") {
+  auto config = cluster();
+  if (config.token.empty()) return not_shown("this cluster's way in is no token");
+  const auto file = std::filesystem::temp_directory_path() / ("operon-token-" + std::to_string(getpid()));
+  std::ofstream(file) << std::exchange(config.token, "");
+  config.token_file = file;
+  Client client(config);
+  CHECK(client.fetch(get("/version")).status == 200);
+  std::ofstream(file) << "another";
+  CHECK(eventually([&] { return client.fetch(get("/version")).status == 401; }, std::chrono::seconds(20)));
+  std::filesystem::remove(file);
+}
+
 TEST_CASE("a credential program whose answer the server refuses is asked again, at most every ten seconds, and the request goes through") {
   auto config = cluster();
   if (config.token.empty()) return not_shown("this cluster's way in is no token");

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include "core/kube/handle.hpp"
 #include "core/kube/resource.hpp"
-#include "core/kube/transfer.hpp"
 #include "core/net/curl_library.hpp"
 
 using namespace operon;
@@ -47,20 +47,21 @@ TEST_CASE("queries are escaped") {
 TEST_CASE("a request's address is the server's with its path and query") {
   const auto& curl = net::curl_library();
   const auto led_to = [&](const char* server, const char* path, const char* query) {
-    CURLU* address = ServerAddress(server).to(path, query);
+    ServerAddress somewhere(server);
+    REQUIRE(somewhere.lead_to("/before", "?x=y") != nullptr);
+    CURLU* address = somewhere.lead_to(path, query);
     REQUIRE(address != nullptr);
     char* text = nullptr;
     REQUIRE(curl.url_get(address, CURLUPART_URL, &text, 0) == CURLUE_OK);
     const std::string url = text;
     curl.free(text);
-    curl.url_cleanup(address);
     return url;
   };
   CHECK(led_to("https://host:6443", "/api/v1/pods", "") == "https://host:6443/api/v1/pods");
   CHECK(led_to("https://[::1]:6443", "/api", "?a=b%2cc&d=") == "https://[::1]:6443/api?a=b%2cc&d=");
   CHECK(led_to("http://host/k8s/clusters/c-1", "/api/v1/pods", "?watch=true") == "http://host/k8s/clusters/c-1/api/v1/pods?watch=true");
-  CHECK(ServerAddress("no address").to("/api", "") == nullptr);
-  CHECK(ServerAddress("https://[fe80::1%25eth0]:6443").to("/api", "") == nullptr);
+  CHECK(ServerAddress("no address").lead_to("/api", "") == nullptr);
+  CHECK(ServerAddress("https://[fe80::1%25eth0]:6443").lead_to("/api", "") == nullptr);
 
   ClusterConfig config;
   config.server = "https://10.0.0.1:6443/k8s/clusters/c-1";
