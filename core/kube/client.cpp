@@ -101,6 +101,7 @@ struct Client::Impl {
   std::map<Id, TransferPtr> active;
   std::vector<std::pair<TransferPtr, Error>> stillborn;
   std::vector<std::unique_ptr<Handle>> spare;
+  std::shared_ptr<const Identity> spare_identity;  ///< theirs
   Untold untold;
   std::vector<TransferPtr> unauthenticated;  // until credentials are there
   bool refreshing = false;
@@ -344,7 +345,7 @@ void Client::Impl::begin(TransferPtr transfer) {
   try {
     transfer->prepare(handle_for(std::move(identity)));
     if (curl_library().multi_add_handle(poller->multi(), transfer->easy()) != CURLM_OK) throw std::bad_alloc();
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception&) {
     Error error(Code::resource_exhausted, transfer->where() + ": no memory for it");
     stillborn.emplace_back(std::move(transfer), std::move(error));
     return;
@@ -412,16 +413,17 @@ void Client::Impl::end(TransferPtr transfer, const Error* error) {
 }
 
 std::unique_ptr<Handle> Client::Impl::handle_for(std::shared_ptr<const Identity> identity) {
-  while (!spare.empty()) {
-    auto one = std::move(spare.back());
-    spare.pop_back();
-    if (one->identity() == identity) return one;
-  }
-  return std::make_unique<Handle>(settings, std::move(identity));
+  if (identity != spare_identity) spare.clear();
+  spare_identity = identity;
+  if (spare.empty()) return std::make_unique<Handle>(settings, std::move(identity));
+  auto one = std::move(spare.back());
+  spare.pop_back();
+  return one;
 }
 
 void Client::Impl::recycle(std::unique_ptr<Handle> handle) {
-  if (handle && spare.size() < handles_spare_max) spare.push_back(std::move(handle));
+  if (!handle || handle->identity() != spare_identity || handle->retried() || spare.size() >= handles_spare_max) return;
+  spare.push_back(std::move(handle));
 }
 
 void Client::Impl::run_timers() {

@@ -58,7 +58,7 @@ using Result = std::variant<Response, Error>;
 
 /// An answer read piece by piece. All are called on the client's thread and must not block.
 struct StreamHandler {
-  /// The status line and headers are there. A status other than 2xx is not streamed: it ends with `done` and the error it tells.
+  /// The status and Retry-After are there. A status other than 2xx is not streamed: it ends with `done` and the error it tells.
   std::function<void(const Response&)> head;
   /// False = no room: the same bytes come again after Client::resume().
   std::function<bool(std::string_view)> chunk;

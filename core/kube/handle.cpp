@@ -7,11 +7,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <new>
 
 #include "core/log/log.hpp"
 #include "core/net/curl_library.hpp"
 #include "core/net/url.hpp"
+#include "operon/error.hpp"
 #include "operon/kubeconfig/kubeconfig.hpp"
 
 namespace operon::kube {
@@ -65,10 +65,13 @@ bool proxy_in_environment() {
 
 }  // namespace
 
-std::string connection_url(const ClusterConfig& config) {
-  if (config.tls_server_name.empty()) return config.server;
+TransferSettings::TransferSettings(ClusterConfig c, ClientLimits l) : config(std::move(c)), limits(l), url(config.server) {
+  if (config.tls_server_name.empty()) return;
   const auto server = net::parse_url(config.server);
-  return server.scheme + "://" + config.tls_server_name + ":" + server.port + path_of(config.server);
+  const std::string host = server.host.find(':') != std::string::npos ? "[" + server.host + "]" : server.host;
+  url = server.scheme + "://" + config.tls_server_name + ":" + server.port + path_of(config.server);
+  host_header = host + ":" + server.port;
+  connect_to = "::" + host_header;
 }
 
 ServerAddress::ServerAddress(const std::string& url) : parsed_(curl_library().url()), base_path_(path_of(url)) {
@@ -95,16 +98,12 @@ CURLU* ServerAddress::lead_to(const std::string& path, const std::string& query)
 }
 
 Handle::Handle(const TransferSettings& settings, std::shared_ptr<const Identity> identity)
-    : identity_(std::move(identity)), url_(connection_url(settings.config)), address_(url_), easy_(curl_library().easy_init()) {
-  if (easy_ == nullptr) throw std::bad_alloc();
+    : settings_(settings), identity_(std::move(identity)), address_(settings.url), easy_(curl_library().easy_init()) {
+  if (easy_ == nullptr) throw Error(Code::resource_exhausted, "libcurl has no memory for a request");
   const auto& curl = curl_library();
   const ClusterConfig& config = settings.config;
-  if (!config.tls_server_name.empty()) {
-    // The name that is checked and sent in the handshake is the URL's; the connection goes to where the configuration says.
-    const auto server = net::parse_url(config.server);
-    const std::string host = server.host.find(':') != std::string::npos ? "[" + server.host + "]" : server.host;
-    host_header_ = host + ":" + server.port;
-    connect_to_ = curl.slist_append(nullptr, ("::" + host + ":" + server.port).c_str());
+  if (!settings.connect_to.empty()) {
+    connect_to_ = curl.slist_append(nullptr, settings.connect_to.c_str());
     curl.easy_setopt(easy_, CURLOPT_CONNECT_TO, connect_to_);
   }
   curl.easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_);
@@ -150,7 +149,13 @@ Handle::~Handle() {
 void Handle::lead_to(const std::string& path, const std::string& query) {
   CURLU* address = address_.lead_to(path, query);
   curl_library().easy_setopt(easy_, CURLOPT_CURLU, address);  // as it is when the request begins
-  if (address == nullptr) curl_library().easy_setopt(easy_, CURLOPT_URL, (url_ + path + query).c_str());
+  if (address == nullptr) curl_library().easy_setopt(easy_, CURLOPT_URL, (settings_.url + path + query).c_str());
+}
+
+bool Handle::retried() const {
+  curl_off_t us = 0;  // until the last of them; following a server elsewhere would count, too, but that is not allowed
+  curl_library().easy_getinfo(easy_, CURLINFO_REDIRECT_TIME_T, &us);
+  return us > 0;
 }
 
 }  // namespace operon::kube

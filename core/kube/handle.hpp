@@ -13,12 +13,16 @@ namespace operon::kube {
 
 /// What every transfer of a client shares.
 struct TransferSettings {
-  ClusterConfig config;
-  ClientLimits limits;
-};
+  /// Throws Error(invalid_argument) for a server that is no URL.
+  TransferSettings(ClusterConfig, ClientLimits);
 
-/// What a request's path is appended to. With tls-server-name the host is that one: a Handle leads it to the server.
-std::string connection_url(const ClusterConfig&);
+  const ClusterConfig config;
+  const ClientLimits limits;
+  /// What a request's path is appended to. With tls-server-name its host is that one, which is checked and sent in the handshake; the
+  /// connection goes to the server all the same.
+  std::string url;
+  std::string connect_to, host_header;  ///< then: CURLOPT_CONNECT_TO's "::HOST:PORT", and what to send as Host; otherwise empty
+};
 
 /// Where a server is, taken apart once: libcurl does it for each request otherwise, which is a tenth of what a request costs. Not
 /// thread-safe.
@@ -40,7 +44,7 @@ class ServerAddress {
 /// by whoever sends it, every time. Not thread-safe, not movable: libcurl knows its address.
 class Handle {
  public:
-  /// The settings must outlive it. Throws std::bad_alloc when libcurl has no memory for it.
+  /// The settings must outlive it. Throws Error(resource_exhausted) when libcurl has no memory for it.
   Handle(const TransferSettings&, std::shared_ptr<const Identity>);
   ~Handle();
   Handle(const Handle&) = delete;
@@ -50,19 +54,19 @@ class Handle {
   const std::shared_ptr<const Identity>& identity() const { return identity_; }
   /// Where the next request goes: the path begins with a slash, the query is "?..." or empty.
   void lead_to(const std::string& path, const std::string& query);
-  /// What to send as "Host" when it is not the URL's; empty otherwise.
-  const std::string& host_header() const { return host_header_; }
+  /// libcurl has sent the last request again by itself, over another connection. It counts these over a handle's whole life, and after
+  /// five of them sends no request again any more.
+  bool retried() const;
   /// libcurl's words about what failed last; empty without any.
   std::string trouble() const { return error_text_; }
   void forget_trouble() { error_text_[0] = 0; }
 
  private:
+  const TransferSettings& settings_;
   const std::shared_ptr<const Identity> identity_;
-  const std::string url_;
   ServerAddress address_;
   CURL* easy_;
   curl_slist* connect_to_ = nullptr;
-  std::string host_header_;
   char error_text_[CURL_ERROR_SIZE] = {};
 };
 

@@ -109,6 +109,9 @@ void Transfer::prepare(std::unique_ptr<Handle> handle) {
   curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(own ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
   curl.easy_setopt(easy, CURLOPT_FRESH_CONNECT, own);
   curl.easy_setopt(easy, CURLOPT_FORBID_REUSE, own);
+  sendings_ = 0;
+  curl.easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Transfer::on_sending);
+  curl.easy_setopt(easy, CURLOPT_PREREQDATA, this);
   curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   curl.easy_setopt(easy, CURLOPT_WRITEDATA, this);
   curl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
@@ -122,8 +125,8 @@ void Transfer::set_request() {
   curl.slist_free_all(sent_headers_);
   sent_headers_ = nullptr;
   const auto add = [&](const std::string& line) { sent_headers_ = curl.slist_append(sent_headers_, line.c_str()); };
-  const std::string &host = handle_->host_header(), &authorization = handle_->identity()->authorization;
-  if (!host.empty()) add("Host: " + host);
+  const std::string& authorization = handle_->identity()->authorization;
+  if (!settings_.host_header.empty()) add("Host: " + settings_.host_header);
   add("Accept: " + request_.accept);
   add("Expect:");
   if (!authorization.empty()) add("Authorization: " + authorization);
@@ -139,6 +142,14 @@ void Transfer::set_request() {
   }
   curl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   curl.easy_setopt(easy, CURLOPT_HTTPHEADER, sent_headers_);
+}
+
+/// When a kept connection dies before a byte of the answer is there, libcurl takes it for one that had been dead and sends again over
+/// another one, whatever the method. The server may well have done it: whether to repeat a write is not libcurl's to decide.
+int Transfer::on_sending(void* self, char*, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const bool reads = transfer.request_.method == "GET" || transfer.request_.method == "HEAD";
+  return ++transfer.sendings_ == 1 || reads ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 size_t Transfer::on_body(char* data, size_t, size_t bytes, void* self) {
@@ -272,6 +283,9 @@ Error Transfer::failure(CURLcode code) const {
                                                base::bytes_text(settings_.limits.response_header_bytes_max) + ")");
   }
   if (code == CURLE_OPERATION_TIMEDOUT && std::chrono::steady_clock::now() + milliseconds(5) >= deadline_) return deadline_error();
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    return Error(Code::unavailable, where() + ": the connection ended before an answer came").with_reason("Lost");
+  }
   const std::string words = handle_->trouble().empty() ? curl_library().easy_strerror(code) : base::printable(handle_->trouble());
   curl_off_t connected_us = 0, sent = 0;
   curl_library().easy_getinfo(easy(), CURLINFO_PRETRANSFER_TIME_T, &connected_us);

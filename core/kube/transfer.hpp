@@ -64,6 +64,7 @@ class Transfer {
   bool finished() const { return finished_; }  ///< finish() was called, and said true
 
  private:
+  static int on_sending(void*, char*, char*, int, int);
   static size_t on_body(char*, size_t, size_t, void*);
   static size_t on_header(char*, size_t, size_t, void*);
   size_t take(std::string_view);
@@ -85,6 +86,7 @@ class Transfer {
   Response response_;
   std::optional<Error> error_;
   size_t header_bytes_ = 0;
+  unsigned sendings_ = 0;
   bool head_told_ = false, refused_once_ = false, too_large_ = false, finished_ = false;
 };
 

@@ -48,7 +48,6 @@ CurlLibrary load() {
   OPERON_FIND(multi_wakeup);
   OPERON_FIND(multi_info_read);
   OPERON_FIND(url_cleanup);
-  OPERON_FIND(url_dup);
   OPERON_FIND(url_get);
   OPERON_FIND(url_set);
 #undef OPERON_FIND

@@ -36,7 +36,6 @@ struct CurlLibrary {
   decltype(&::curl_multi_info_read) multi_info_read;
   decltype(&::curl_url) url;
   decltype(&::curl_url_cleanup) url_cleanup;
-  decltype(&::curl_url_dup) url_dup;
   decltype(&::curl_url_get) url_get;
   decltype(&::curl_url_set) url_set;
 };

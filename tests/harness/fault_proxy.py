@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""fault_proxy --upstream URL [--ca FILE]: stands between a client and an API server and does to answers what a real server only does on its worst days.
+"""fault_proxy --upstream URL [--ca FILE] [--keep-alive]: stands between a client and an API server and does to answers what a real server only does on its worst days.
 
-Listens on a free port of 127.0.0.1, without TLS, and prints it. Everything is passed on (Authorization included), one request a connection. What goes
-wrong is told to it while it runs, as JSON posted to /_faults, a list of rules that replaces the one before and
+Listens on a free port of 127.0.0.1, without TLS, and prints it. Everything is passed on (Authorization included), one request a connection; with --keep-alive
+a connection stays after a whole answer of known length. What goes wrong is told to it while it runs, as JSON posted to /_faults, a list of rules that replaces the one before and
 cuts off every answer that is under way:
 
     {"match": "GET /api/v1/.*watch=true",   searched in "METHOD path?query"
@@ -109,6 +109,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def pass_on(self, response, rule):
+        if self.server.keep_alive and rule is None and response.length is not None:
+            return self.pass_on_whole(response)
         self.send_response(response.status)
         for name, value in response.getheaders():
             if name.lower() not in HOP_BY_HOP:
@@ -130,6 +132,17 @@ class Handler(BaseHTTPRequestHandler):
             left = left - len(piece) if left is not None else None
             self.wfile.write(piece)
             self.wfile.flush()
+
+    def pass_on_whole(self, response):
+        self.close_connection = False
+        text = response.read()
+        self.send_response(response.status)
+        for name, value in response.getheaders():
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
 
     def handle_one(self):
         if self.path == "/_faults":
@@ -163,10 +176,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upstream", required=True)
     parser.add_argument("--ca")
+    parser.add_argument("--keep-alive", action="store_true")
     options = parser.parse_args()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.rules = Rules()
+    server.keep_alive = options.keep_alive
     server.target = urllib.parse.urlsplit(options.upstream)
     server.tls = ssl.create_default_context(cafile=options.ca)
     print(server.server_address[1], flush=True)

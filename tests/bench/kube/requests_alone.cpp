@@ -72,7 +72,10 @@ struct OwnHandle : kube::Handle {
     curl.easy_setopt(easy(), CURLOPT_HTTPHEADER, headers);
     curl.easy_setopt(easy(), CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   }
-  curl_slist* headers = nullptr;  // as long as the program
+  ~OwnHandle() { operon::net::curl_library().slist_free_all(headers); }
+  OwnHandle(const OwnHandle&) = delete;
+  OwnHandle& operator=(const OwnHandle&) = delete;
+  curl_slist* headers = nullptr;
 };
 
 /// When each mark of a written status was first among the bytes of a watch.

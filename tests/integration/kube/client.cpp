@@ -93,9 +93,17 @@ TEST_CASE("once another token is in the file, no request shows the one before") 
   std::ofstream(file) << std::exchange(config.token, "");
   config.token_file = file;
   Client client(config);
-  CHECK(client.fetch(get("/version")).status == 200);
+  const auto six_at_once = [&] {
+    std::vector<std::future<int>> answers;
+    for (int i = 0; i < 6; ++i) answers.push_back(std::async(std::launch::async, [&] { return client.fetch(get("/version")).status; }));
+    std::multiset<int> all;
+    for (auto& answer : answers) all.insert(answer.get());
+    return all;
+  };
+  CHECK(six_at_once() == std::multiset<int>{200, 200, 200, 200, 200, 200});
   std::ofstream(file) << "another";
   CHECK(eventually([&] { return client.fetch(get("/version")).status == 401; }, std::chrono::seconds(20)));
+  CHECK(six_at_once() == std::multiset<int>{401, 401, 401, 401, 401, 401});
   std::filesystem::remove(file);
 }
 

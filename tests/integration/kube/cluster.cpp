@@ -48,7 +48,7 @@ json Namespace::put(const std::string& name, const std::string& value, const std
   return api.apply(config_maps, {name_, name}, config_map(name, value, label), {"test", true}).parse();
 }
 
-FaultProxy::FaultProxy() {
+FaultProxy::FaultProxy(bool keep_alive) {
   const auto upstream = cluster();
   const char* source = std::getenv("OPERON_SOURCE_DIR");
   std::vector<std::string> words{"python3", "-B", std::string(source ? source : ".") + "/tests/harness/fault_proxy.py", "--upstream",
@@ -58,6 +58,7 @@ FaultProxy::FaultProxy() {
     std::ofstream(ca_file_) << upstream.ca_pem;
     words.insert(words.end(), {"--ca", ca_file_});
   }
+  if (keep_alive) words.push_back("--keep-alive");
   int in[2], out[2];
   REQUIRE(pipe2(in, O_CLOEXEC) == 0);
   REQUIRE(pipe2(out, O_CLOEXEC) == 0);

@@ -37,7 +37,7 @@ class Namespace {
 /// tests/harness/fault_proxy.py before the cluster.
 class FaultProxy {
  public:
-  FaultProxy();
+  explicit FaultProxy(bool keep_alive = false);
   ~FaultProxy();
   ClusterConfig config() const;
   void rules(const nlohmann::json& list);

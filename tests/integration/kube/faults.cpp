@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 namespace {
 
 struct Fixture {
+  explicit Fixture(bool keep_alive = false) : proxy(keep_alive) {}
   Namespace ns;  // straight to the server
   FaultProxy proxy;
   Client client{proxy.config()};
@@ -26,6 +27,16 @@ struct Fixture {
     o.watch.stall = milliseconds(500);
     o.watch.backoff = {milliseconds(10), milliseconds(50)};
     return o;
+  }
+};
+
+/// Each request but the first over a connection that is there already.
+struct KeptConnection : Fixture {
+  KeptConnection() : Fixture(true) { ask_version(); }
+  void ask_version() {
+    Request version;
+    version.path = "/version";
+    CHECK(client.fetch(version).status == 200);
   }
 };
 
@@ -71,6 +82,34 @@ TEST_CASE_METHOD(Fixture, "a write that may have been done is not repeated where
   const json patch = json::array({{{"op", "add"}, {"path", "/data/more"}, {"value", "1"}}});
   CHECK_THROWS_AS(api.patch(config_maps, {ns.name(), "a"}, PatchType::json, patch), Error);
   CHECK(proxy.told()["rules"][0]["matched"] == 1);
+}
+
+TEST_CASE_METHOD(KeptConnection, "nor by libcurl, which sends again what met a connection that had died") {
+  ns.put("a", "0");
+  const json patch = json::array({{{"op", "add"}, {"path", "/data/more"}, {"value", "1"}}});
+  proxy.rules({{{"match", "^PATCH"}, {"do", "lose"}, {"times", 1}}});
+  CHECK_THROWS_AS(api.patch(config_maps, {ns.name(), "a"}, PatchType::json, patch), Error);
+  CHECK(proxy.told()["rules"][0]["matched"] == 1);
+}
+
+TEST_CASE_METHOD(KeptConnection, "a create or a delete whose answer was lost with a kept connection is known to have been done") {
+  proxy.rules({{{"match", "^POST " + maps}, {"do", "lose"}, {"times", 1}}});
+  const auto made = api.create(config_maps, ns.name(), ns.config_map("a")).parse();
+  CHECK(made["metadata"]["uid"] == ns.api.get(config_maps, {ns.name(), "a"})["metadata"]["uid"]);
+  ask_version();
+  proxy.rules({{{"match", "^DELETE"}, {"do", "lose"}, {"times", 1}}});
+  DeleteOptions options;
+  options.uid = made["metadata"]["uid"];
+  CHECK(api.remove(config_maps, {ns.name(), "a"}, options));
+}
+
+TEST_CASE_METHOD(KeptConnection, "kept connections that die, one after the other, fail no request that is safe to repeat") {
+  for (int i = 0; i < 8; ++i) {
+    ask_version();
+    proxy.rules({{{"match", "^GET /version"}, {"do", "reset"}, {"times", 1}}});
+    ask_version();
+    CHECK(proxy.told()["rules"][0]["done"] == 1);
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "a list whose token expires between pages begins anew") {

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "cluster.hpp"
+#include "core/net/url.hpp"
 
 using namespace operon;
 using namespace operon::kube;
@@ -19,7 +21,8 @@ using namespace operon::kube::test;
 
 namespace {
 
-int connected(const std::string& host, const std::string& port) {
+int connected(std::string host, const std::string& port) {
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
   addrinfo wanted{}, *found = nullptr;
   wanted.ai_socktype = SOCK_STREAM;
   if (getaddrinfo(host.c_str(), port.c_str(), &wanted, &found) != 0) return -1;
@@ -32,14 +35,19 @@ int connected(const std::string& host, const std::string& port) {
   return made;
 }
 
-/// Both ways, until one side has no more to say.
-void pass_on(int a, int b) {
+/// Both ways, until one side has no more to say, or `b` says what is to be lost.
+void pass_on(int a, int b, std::atomic<bool>& lose) {
   pollfd both[] = {{a, POLLIN, 0}, {b, POLLIN, 0}};
   while (poll(both, 2, -1) > 0) {
     for (const auto& [from, to] : {std::pair(0, b), std::pair(1, a)}) {
       if (both[from].revents == 0) continue;
       char bytes[16'384];
       const ssize_t n = read(both[from].fd, bytes, sizeof bytes);
+      if (from == 1 && lose.exchange(false)) {
+        const linger reset{1, 0};
+        setsockopt(a, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        return;
+      }
       if (n <= 0 || send(to, bytes, static_cast<size_t>(n), MSG_NOSIGNAL) != n) return;
     }
   }
@@ -57,21 +65,22 @@ class ConnectProxy {
     REQUIRE(listen(listening_, 16) == 0);
     getsockname(listening_, reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
-    threads_.emplace_back([this] {
+    accepting_ = std::thread([this] {
       for (int one; (one = accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
-        std::lock_guard lock(mutex_);
-        threads_.emplace_back([this, one] { serve(one); });
+        serving_.emplace_back([this, one] { serve(one); });
       }
     });
   }
   /// After its clients.
   ~ConnectProxy() {
     shutdown(listening_, SHUT_RDWR);
-    threads_.front().join();
-    for (size_t i = 1; i < threads_.size(); ++i) threads_[i].join();
+    accepting_.join();
+    for (auto& one : serving_) one.join();
     close(listening_);
   }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  /// The next answer is lost, and the connection that it came over is reset.
+  void lose_an_answer() { lose_ = true; }
   std::vector<std::string> asked() {
     std::lock_guard lock(mutex_);
     return asked_;
@@ -90,16 +99,18 @@ class ConnectProxy {
     const bool asked = line.starts_with("CONNECT ") && end != line.npos && colon != line.npos;
     const int server = asked ? connected(line.substr(begin, colon - begin), line.substr(colon + 1, end - colon - 1)) : -1;
     const std::string answer = server >= 0 ? "HTTP/1.1 200 Connected\r\n\r\n" : "HTTP/1.1 502 No\r\n\r\n";
-    if (send(client, answer.data(), answer.size(), MSG_NOSIGNAL) > 0 && server >= 0) pass_on(client, server);
+    if (send(client, answer.data(), answer.size(), MSG_NOSIGNAL) > 0 && server >= 0) pass_on(client, server, lose_);
     if (server >= 0) close(server);
     close(client);
   }
 
   const int listening_;
   uint16_t port_ = 0;
+  std::atomic<bool> lose_{false};
   std::mutex mutex_;
   std::vector<std::string> asked_;
-  std::vector<std::thread> threads_;
+  std::thread accepting_;
+  std::vector<std::thread> serving_;  // until it has ended, of the accepting thread alone
 };
 
 /// Puts back what was there.
@@ -131,8 +142,11 @@ TEST_CASE("requests go through the proxy of the kubeconfig, or of the environmen
   Environment environment;
   for (const char* name : {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"}) environment.set(name, "");
   auto config = cluster();
-  const auto server = config.server.substr(config.server.find("://") + 3);
-  const std::vector<std::string> once{"CONNECT " + server + " HTTP/1.1"};
+  config.proxy_url.clear();
+  config.tls_server_name.clear();
+  const auto server = net::parse_url(config.server);
+  const auto host = server.host.find(':') == std::string::npos ? server.host : "[" + server.host + "]";
+  const std::vector<std::string> once{"CONNECT " + host + ":" + server.port + " HTTP/1.1"};
   SECTION("the kubeconfig's") {
     environment.set("https_proxy", other.url());  // stands back
     config.proxy_url = proxy.url();
@@ -150,7 +164,7 @@ TEST_CASE("requests go through the proxy of the kubeconfig, or of the environmen
   }
   SECTION("none for a server that the environment excepts") {
     environment.set("https_proxy", proxy.url());
-    environment.set("no_proxy", "elsewhere.example," + server.substr(0, server.rfind(':')));
+    environment.set("no_proxy", "elsewhere.example," + server.host);
     Client client(config);
     CHECK(version_of(client).status == 200);
     CHECK(proxy.asked().empty());
@@ -160,6 +174,23 @@ TEST_CASE("requests go through the proxy of the kubeconfig, or of the environmen
     CHECK(version_of(client).status == 200);
     CHECK(proxy.asked().empty());
   }
+}
+
+TEST_CASE_METHOD(Namespace, "a write whose answer is lost with an HTTP/2 connection is not sent again by libcurl") {
+  ConnectProxy proxy;
+  put("one");
+  auto config = cluster();
+  config.proxy_url = proxy.url();
+  Client through(config);
+  CHECK(version_of(through).status == 200);
+  proxy.lose_an_answer();
+  Request patch;
+  patch.method = "PATCH";
+  patch.path = config_maps.path(name(), "one");
+  patch.content_type = "application/json-patch+json";
+  patch.body = R"([{"op":"add","path":"/data/more","value":"yes"}])";
+  CHECK_THROWS_WITH(through.fetch(patch), Catch::Matchers::Contains("the connection ended before an answer came"));
+  CHECK(proxy.asked().size() == 2);  // libcurl was about to
 }
 
 TEST_CASE_METHOD(Namespace, "a request brings nothing along of the one before") {
@@ -174,7 +205,7 @@ TEST_CASE_METHOD(Namespace, "a request brings nothing along of the one before") 
     request.query = std::move(query);
     return client.fetch(request);
   };
-  // Each refused when it came with the method, the type, the body or the query of its predecessor.
+  // A dry run that stays makes the second change go nowhere, a body that stays is no DeleteOptions.
   CHECK(ask("PATCH", "application/merge-patch+json", R"({"data":{"more":"yes"}})", {{"dryRun", "All"}}).status == 200);
   CHECK(ask("GET", "", "", {}).status == 200);
   CHECK(ask("PATCH", "application/json-patch+json", R"([{"op":"add","path":"/data/other","value":"yes"}])", {}).status == 200);

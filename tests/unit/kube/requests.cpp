@@ -65,9 +65,14 @@ TEST_CASE("a request's address is the server's with its path and query") {
 
   ClusterConfig config;
   config.server = "https://10.0.0.1:6443/k8s/clusters/c-1";
-  CHECK(connection_url(config) == config.server);
+  CHECK(TransferSettings(config, {}).url == config.server);
   config.tls_server_name = "kubernetes.default.svc";
-  CHECK(connection_url(config) == "https://kubernetes.default.svc:6443/k8s/clusters/c-1");
+  const TransferSettings settings(config, {});
+  CHECK(settings.url == "https://kubernetes.default.svc:6443/k8s/clusters/c-1");
+  CHECK(settings.connect_to == "::10.0.0.1:6443");
+  CHECK(settings.host_header == "10.0.0.1:6443");
+  config.server = "https://host:99999";
+  CHECK_THROWS_AS(Client(config), Error);  // not once a request is on its way
 }
 
 TEST_CASE("a page that goes on does not name a version") {
