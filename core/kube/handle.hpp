@@ -13,7 +13,7 @@ namespace operon::kube {
 
 /// What every transfer of a client shares.
 struct TransferSettings {
-  /// Throws Error(invalid_argument) for a server that is no URL.
+  /// Throws Error(invalid_argument) for a server that is no URL, with a tls-server-name.
   TransferSettings(ClusterConfig, ClientLimits);
 
   const ClusterConfig config;
@@ -41,7 +41,8 @@ class ServerAddress {
 };
 
 /// Trust, identity, proxy, the name to expect: set once, for all that is sent over it, one after the other. What a request brings is set
-/// by whoever sends it, every time. Not thread-safe, not movable: libcurl knows its address.
+/// by whoever sends it, every time; what the last one brought is not looked at any more. Not thread-safe, not movable: libcurl knows its
+/// address.
 class Handle {
  public:
   /// The settings must outlive it. Throws Error(resource_exhausted) when libcurl has no memory for it.
@@ -54,12 +55,11 @@ class Handle {
   const std::shared_ptr<const Identity>& identity() const { return identity_; }
   /// Where the next request goes: the path begins with a slash, the query is "?..." or empty.
   void lead_to(const std::string& path, const std::string& query);
-  /// libcurl has sent the last request again by itself, over another connection. It counts these over a handle's whole life, and after
-  /// five of them sends no request again any more.
+  /// libcurl was about to send the last request again by itself, over another connection. It counts these over a handle's whole life:
+  /// the sixth fails.
   bool retried() const;
   /// libcurl's words about what failed last; empty without any.
   std::string trouble() const { return error_text_; }
-  void forget_trouble() { error_text_[0] = 0; }
 
  private:
   const TransferSettings& settings_;

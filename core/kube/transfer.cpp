@@ -96,7 +96,6 @@ void Transfer::prepare(std::unique_ptr<Handle> handle) {
   header_bytes_ = 0;
   CURL* easy = handle_->easy();
   handle_->lead_to(request_.path, query_text(request_.query));
-  handle_->forget_trouble();
   curl.easy_setopt(easy, CURLOPT_PRIVATE, this);
   long left_ms = 0;  // none
   if (deadline_ != std::chrono::steady_clock::time_point::max()) {
@@ -109,7 +108,6 @@ void Transfer::prepare(std::unique_ptr<Handle> handle) {
   curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(own ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
   curl.easy_setopt(easy, CURLOPT_FRESH_CONNECT, own);
   curl.easy_setopt(easy, CURLOPT_FORBID_REUSE, own);
-  sendings_ = 0;
   curl.easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Transfer::on_sending);
   curl.easy_setopt(easy, CURLOPT_PREREQDATA, this);
   curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
@@ -145,11 +143,14 @@ void Transfer::set_request() {
 }
 
 /// When a kept connection dies before a byte of the answer is there, libcurl takes it for one that had been dead and sends again over
-/// another one, whatever the method. The server may well have done it: whether to repeat a write is not libcurl's to decide.
+/// another one, whatever the method. The server may well have done it: whether to repeat a write is not libcurl's to decide. (A stream
+/// that an HTTP/2 server refuses comes here, too: libcurl does not tell them apart.)
 int Transfer::on_sending(void* self, char*, char*, int, int) {
   auto& transfer = *static_cast<Transfer*>(self);
+  curl_off_t sent_us = 0;  // when the request was out for the first time; 0: not yet
+  curl_library().easy_getinfo(transfer.easy(), CURLINFO_PRETRANSFER_TIME_T, &sent_us);
   const bool reads = transfer.request_.method == "GET" || transfer.request_.method == "HEAD";
-  return ++transfer.sendings_ == 1 || reads ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  return sent_us == 0 || reads ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 size_t Transfer::on_body(char* data, size_t, size_t bytes, void* self) {
@@ -284,7 +285,7 @@ Error Transfer::failure(CURLcode code) const {
   }
   if (code == CURLE_OPERATION_TIMEDOUT && std::chrono::steady_clock::now() + milliseconds(5) >= deadline_) return deadline_error();
   if (code == CURLE_ABORTED_BY_CALLBACK) {
-    return Error(Code::unavailable, where() + ": the connection ended before an answer came").with_reason("Lost");
+    return Error(Code::unavailable, where() + ": the connection ended before an answer came; it may have been done").with_reason("Lost");
   }
   const std::string words = handle_->trouble().empty() ? curl_library().easy_strerror(code) : base::printable(handle_->trouble());
   curl_off_t connected_us = 0, sent = 0;

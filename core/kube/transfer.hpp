@@ -86,7 +86,6 @@ class Transfer {
   Response response_;
   std::optional<Error> error_;
   size_t header_bytes_ = 0;
-  unsigned sendings_ = 0;
   bool head_told_ = false, refused_once_ = false, too_large_ = false, finished_ = false;
 };
 

@@ -2,7 +2,7 @@
 """fault_proxy --upstream URL [--ca FILE] [--keep-alive]: stands between a client and an API server and does to answers what a real server only does on its worst days.
 
 Listens on a free port of 127.0.0.1, without TLS, and prints it. Everything is passed on (Authorization included), one request a connection; with --keep-alive
-a connection stays after a whole answer of known length. What goes wrong is told to it while it runs, as JSON posted to /_faults, a list of rules that replaces the one before and
+a connection stays after an answer of known length that no rule met. What goes wrong is told to it while it runs, as JSON posted to /_faults, a list of rules that replaces the one before and
 cuts off every answer that is under way:
 
     {"match": "GET /api/v1/.*watch=true",   searched in "METHOD path?query"

@@ -170,25 +170,25 @@ void ClusterReviews::probe(size_t which) {
   const Review& right = needed[which];
   const json attributes = {{"verb", "create"}, {"group", right.group}, {"resource", right.resource}};
   const std::weak_ptr<ClusterReviews> weak = weak_from_this();
-  client_.request(request_of(own_review, {{"spec", {{"resourceAttributes", attributes}}}}, probe_ms_max),
-                  [weak, which](kube::Result result) {
-                    const auto self = weak.lock();
-                    if (!self) return;
-                    std::string trouble;
-                    try {
-                      if (!is_true(status_in(result, own_review.resource), "allowed"))
-                        trouble = self->missing_right(needed[which].resource);
-                    } catch (const Error& e) {
-                      // A cluster in which nobody may ask this is left to the first caller.
-                      if (e.code() != Code::permission_denied) trouble = e.what();
-                    }
-                    if (trouble.empty() && which + 1 < needed.size()) return self->probe(which + 1);
-                    if (!trouble.empty() && trouble != self->trouble()) log::error("rest.auth is kubernetes: " + trouble);
-                    self->found(trouble);
-                    self->client_.after(trouble.empty() ? probe_again_ms : probe_again_in_trouble_ms, [weak] {
-                      if (const auto again = weak.lock()) again->probe(0);
-                    });
-                  });
+  kube::send(client_, request_of(own_review, {{"spec", {{"resourceAttributes", attributes}}}}, probe_ms_max),
+             {.repeat = kube::Repeat::safe, .attempts_max = attempts_max}, [weak, which](kube::Outcome outcome) {
+               const auto self = weak.lock();
+               if (!self) return;
+               std::string trouble;
+               try {
+                 if (!is_true(status_in(outcome.result, own_review.resource), "allowed"))
+                   trouble = self->missing_right(needed[which].resource);
+               } catch (const Error& e) {
+                 // A cluster in which nobody may ask this is left to the first caller.
+                 if (e.code() != Code::permission_denied) trouble = e.what();
+               }
+               if (trouble.empty() && which + 1 < needed.size()) return self->probe(which + 1);
+               if (!trouble.empty() && trouble != self->trouble()) log::error("rest.auth is kubernetes: " + trouble);
+               self->found(trouble);
+               self->client_.after(trouble.empty() ? probe_again_ms : probe_again_in_trouble_ms, [weak] {
+                 if (const auto again = weak.lock()) again->probe(0);
+               });
+             });
 }
 
 void ClusterReviews::found(std::string trouble) {

@@ -32,7 +32,12 @@ struct Fixture {
 
 /// Each request but the first over a connection that is there already.
 struct KeptConnection : Fixture {
-  KeptConnection() : Fixture(true) { ask_version(); }
+  KeptConnection() : Fixture(true) {
+    ask_version();
+    proxy.rules({{{"match", "."}, {"do", "reset"}, {"times", 1}}});
+    ask_version();  // libcurl asks again: it was kept
+    REQUIRE(proxy.told()["rules"][0]["done"] == 1);
+  }
   void ask_version() {
     Request version;
     version.path = "/version";

@@ -37,13 +37,15 @@ int connected(std::string host, const std::string& port) {
 
 /// Both ways, until one side has no more to say, or `b` says what is to be lost.
 void pass_on(int a, int b, std::atomic<bool>& lose) {
+  bool losing = false;
   pollfd both[] = {{a, POLLIN, 0}, {b, POLLIN, 0}};
   while (poll(both, 2, -1) > 0) {
     for (const auto& [from, to] : {std::pair(0, b), std::pair(1, a)}) {
       if (both[from].revents == 0) continue;
       char bytes[16'384];
       const ssize_t n = read(both[from].fd, bytes, sizeof bytes);
-      if (from == 1 && lose.exchange(false)) {
+      if (from == 0 && lose.exchange(false)) losing = true;
+      if (from == 1 && losing) {
         const linger reset{1, 0};
         setsockopt(a, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         return;
@@ -79,7 +81,7 @@ class ConnectProxy {
     close(listening_);
   }
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-  /// The next answer is lost, and the connection that it came over is reset.
+  /// The answer to what is asked next is lost, and its connection reset.
   void lose_an_answer() { lose_ = true; }
   std::vector<std::string> asked() {
     std::lock_guard lock(mutex_);
