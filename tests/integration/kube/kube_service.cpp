@@ -27,7 +27,7 @@ class Question : public base::ServiceCall {
   bool cancelled() const noexcept override { return cancelled_; }
   void on_cancel(std::function<void()> function) override {
     std::lock_guard lock(mutex_);
-    cancel_ = std::move(function);
+    if (!code_) cancel_ = std::move(function);
   }
   bool chunk(uint32_t stream, std::string_view data) override {
     std::lock_guard lock(mutex_);
@@ -42,7 +42,7 @@ class Question : public base::ServiceCall {
   }
   void on_resume(std::function<void()> function) override {
     std::lock_guard lock(mutex_);
-    resume_ = std::move(function);
+    if (!code_) resume_ = std::move(function);
   }
   void reply(std::string_view text) override { end(Code::ok, std::string(text)); }
   void fail(const Error& error) override { end(error.code(), error.what()); }
@@ -73,7 +73,10 @@ class Question : public base::ServiceCall {
 
  private:
   void end(Code code, std::string text) {
+    std::function<void()> resume, cancel;  // they hold this call: dropped, and not under the lock
     std::lock_guard lock(mutex_);
+    resume.swap(resume_);
+    cancel.swap(cancel_);
     CHECK_FALSE(code_);
     code_ = code;
     text_ = std::move(text);
