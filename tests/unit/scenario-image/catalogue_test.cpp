@@ -254,6 +254,18 @@ TEST_CASE("while a registry is away its tags do not wait for their time-outs one
   CHECK(desk.shelf->digests >= 100);
 }
 
+TEST_CASE("why images are not read is told, also when somebody else met it first") {
+  Desk desk;
+  desk.shelf->put("a", "one");
+  CHECK(desk.names() == "a ");
+  desk.now += seconds(601);
+  desk.shelf->away = true;
+  desk.shelf->lists_alone = true;
+  CHECK_THROWS_WITH(desk.catalogue.find("b", long_enough), "no connection");
+  CHECK(desk.catalogue.list(long_enough).entries.size() == 1);
+  CHECK(desk.skipped == std::vector<std::string>{": images are not read: no connection"});
+}
+
 TEST_CASE("a list that takes too long answers with what it has, and goes on") {
   CatalogueLimits limits;
   limits.list_wait_ms_max = milliseconds(20);

@@ -280,13 +280,15 @@ Known Catalogue::State::look(const Tag& tag, const Patience& patience) {
 
 void Catalogue::State::refresh(const Tag& tag) {
   const Known fresh = look(tag, Patience(limits.read_ms_max));
-  bool news = false, first_away = false, globals_news = false;
+  bool news = false, globals_news = false;
+  std::string first_away;
   {
     std::lock_guard lock(mutex);
     Known& before = known[tag.name];
     globals_news = !fresh.globals_failure.empty() && fresh.globals_failure != before.globals_failure && !stopped;
     news = !fresh.failure.empty() && !fresh.away && fresh.failure != before.failure && !stopped;
-    first_away = fresh.away && !std::exchange(told_away, fresh.away) && !stopped;
+    // Why the registry is away, whichever of the tags comes here first.
+    if (fresh.away && !std::exchange(told_away, true) && !stopped) first_away = away_because;
     if (fresh.failure.empty()) told_away = false;
     if (fresh.failure.empty()) {
       before = fresh;
@@ -298,7 +300,7 @@ void Catalogue::State::refresh(const Tag& tag) {
   }
   if (news && reports.skipped) reports.skipped(tag.name, fresh.failure);  // before a list without it is answered
   if (globals_news && reports.without_globals) reports.without_globals(tag.name, fresh.globals_failure);
-  if (first_away && reports.skipped) reports.skipped("", "images are not read: " + fresh.failure);
+  if (!first_away.empty() && reports.skipped) reports.skipped("", "images are not read: " + first_away);
   std::unique_lock lock(mutex);
   pending.erase(tag.name);
   const size_t left = pending.size(), all = tags.size();
